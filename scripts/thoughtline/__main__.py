@@ -1,0 +1,5 @@
+"""`python -m thoughtline`."""
+
+from .cli import main
+
+main()

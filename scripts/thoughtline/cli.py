@@ -1,0 +1,48 @@
+"""`thoughtline NOUN VERB ...`: every step of the pipeline by hand."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+
+from . import __version__
+from .common.command import guarded
+from .common.environments import ENVIRONMENTS, enter
+
+NOUNS = {
+    "recipe": "validate a recipe, show its graph and settings",
+    "questions": "curate question sets",
+    "traces": "generate traces with a model",
+    "verdicts": "verify traces",
+    "datasets": "assemble training sets",
+    "models": "fetch published weights, train students",
+    "scores": "score models on benchmarks",
+    "report": "write the report",
+}
+
+
+def parser_of(noun: str | None) -> argparse.ArgumentParser:
+    """The parser; only the sub-package of `noun` is imported (the others' dependencies may be missing)."""
+    parser = argparse.ArgumentParser(
+        prog="thoughtline", description="Reproduce open reasoning-model releases, step by step.",
+    )  # fmt: skip
+    parser.add_argument("--version", action="version", version=f"thoughtline {__version__}")
+    nouns = parser.add_subparsers(dest="noun", required=True, metavar="NOUN")
+    for name, text in NOUNS.items():
+        sub = nouns.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+        if name == noun:
+            importlib.import_module(f".{name}.cli", __package__).register(
+                sub.add_subparsers(dest="verb", required=True, metavar="VERB")
+            )
+    return parser
+
+
+def main() -> None:
+    """Entry point: choose the environment, then run the command."""
+    arguments = sys.argv[1:]
+    noun = arguments[0] if arguments and arguments[0] in NOUNS else None
+    if noun:
+        enter(ENVIRONMENTS[noun], arguments)
+    args = parser_of(noun).parse_args(arguments)
+    sys.exit(guarded(args.run, args))

@@ -1,0 +1,85 @@
+"""What all commands share: their common options, clear errors, exit codes, sidecars."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ..provenance.sidecar import utc_now, write_sidecars
+from .deadline import Deadline
+from .errors import EXIT_AGAIN, EXIT_BAD_INPUT, OutOfTime, UserError
+
+Run = Callable[[argparse.Namespace], None]
+
+
+def add_common(parser: argparse.ArgumentParser) -> None:
+    """--settings, --minutes, --work: the options that every stage takes."""
+    parser.add_argument(
+        "--settings", required=True, metavar="JSON",
+        help="the stage's settings as JSON, or @file (see `thoughtline recipe settings`)",
+    )  # fmt: skip
+    parser.add_argument("--minutes", type=float, help="stop cleanly before this time limit (exit 75: run again to go on)")
+    parser.add_argument("--work", type=Path, help="folder for state that survives interruption (default: beside --out)")
+
+
+def settings_of(args: argparse.Namespace) -> dict[str, Any]:
+    """The parsed --settings."""
+    text = args.settings
+    where = "--settings"
+    if text.startswith("@"):
+        where = text[1:]
+        try:
+            text = Path(where).read_text(encoding="utf-8")
+        except OSError as error:
+            raise UserError(where, f"cannot be read ({error.strerror})", "give a JSON file") from None
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise UserError(where, f"is not JSON ({error})", "`thoughtline recipe settings` prints it") from None
+    if not isinstance(value, dict):
+        raise UserError(where, "is no JSON object", "`thoughtline recipe settings` prints one")
+    return value
+
+
+def deadline_of(args: argparse.Namespace) -> Deadline:
+    """The job's deadline; SIGTERM counts as reaching it."""
+    return Deadline(args.minutes).catch_sigterm()
+
+
+class Record:
+    """What a job will say about itself in its sidecars."""
+
+    def __init__(self) -> None:
+        self.counts: dict[str, Any] = {}
+        self.details: dict[str, Any] = {}
+
+
+@contextmanager
+def recorded(outputs: list[Path | str], inputs: list[Path | str], settings: dict[str, Any]) -> Iterator[Record]:
+    """Run a job and, when it ends well, write the sidecars of its outputs from the yielded record."""
+    started, record = utc_now(), Record()
+    yield record
+    write_sidecars(
+        [str(path) for path in outputs], [str(path) for path in inputs], settings, record.counts, started, record.details
+    )
+
+
+def guarded(run: Run, args: argparse.Namespace) -> int:
+    """Run a command; errors that a person can act on become one line and an exit code."""
+    try:
+        run(args)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return EXIT_BAD_INPUT
+    except OutOfTime:
+        print("stopped before the deadline; everything finished is kept, run the same command again to go on", file=sys.stderr)
+        return EXIT_AGAIN
+    except KeyboardInterrupt:
+        print("interrupted; everything finished is kept", file=sys.stderr)
+        return 130
+    return 0

@@ -1,0 +1,48 @@
+"""A job's own knowledge of when it must stop.
+
+Slurm's warning signals never reach the program under Snakemake, so each command counts for itself:
+`--minutes` (from the rule's `runtime`) less a margin, or SIGTERM, whichever comes first.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+
+from .errors import OutOfTime
+
+
+class Deadline:
+    """When to stop starting new work.
+
+    Args:
+        minutes: the job's time limit in minutes; None means no limit.
+        margin: share of the limit, at most 5 minutes, kept for writing state.
+    """
+
+    def __init__(self, minutes: float | None = None, margin: float = 0.1) -> None:
+        self._end = None if minutes is None else time.monotonic() + 60 * (minutes - min(minutes * margin, 5))
+        self._terminated = threading.Event()
+
+    def catch_sigterm(self) -> Deadline:
+        """From now on SIGTERM means: save and stop (call from the main thread)."""
+        signal.signal(signal.SIGTERM, lambda *_: self._terminated.set())
+        return self
+
+    @property
+    def seconds_left(self) -> float:
+        """Seconds until the deadline; 0 when it has passed or SIGTERM came; infinity without one."""
+        if self._terminated.is_set():
+            return 0.0
+        return float("inf") if self._end is None else max(0.0, self._end - time.monotonic())
+
+    @property
+    def passed(self) -> bool:
+        """True once no new work may be started."""
+        return self.seconds_left <= 0
+
+    def check(self) -> None:
+        """Raise OutOfTime once the deadline has passed."""
+        if self.passed:
+            raise OutOfTime

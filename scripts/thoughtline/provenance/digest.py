@@ -1,0 +1,104 @@
+"""What a stage's results depend on beside its inputs: its source code and its environment.
+
+The digest of a stage covers its entry modules and every module of this package that they import, at
+whatever depth, found by reading the import statements: what is not imported cannot force a rerun.
+Comments and blank lines do not count; everything else does.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import io
+import tokenize
+from pathlib import Path
+
+from ..common.canonical import digest, sha256_text
+
+PACKAGE = "thoughtline"
+
+CANNOT_CHANGE_RESULTS = frozenset(
+    f"{PACKAGE}.{name}"
+    for name in (
+        "common.progress",
+        "common.deadline",
+        "common.errors",
+        "common.lease",
+        "common.command",
+        "common.environments",
+        "provenance.sidecar",
+        "provenance.digest",
+        "traces.server",
+    )
+)
+"""Modules that show, stop or record work but have no say in its result."""
+
+
+@functools.cache
+def _root() -> Path:
+    return Path(__file__).resolve().parents[1]
+
+
+def _file_of(module: str) -> Path | None:
+    path = _root().joinpath(*module.split(".")[1:])
+    if path.with_suffix(".py").is_file() and module != PACKAGE:
+        return path.with_suffix(".py")
+    return path / "__init__.py" if (path / "__init__.py").is_file() else None
+
+
+def _imports(module: str, file: Path) -> set[str]:
+    """Modules of this package that `file` imports, at top level or inside functions."""
+    package = module if file.name == "__init__.py" else module.rpartition(".")[0]
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                parts = package.split(".")
+                base = ".".join(parts[: len(parts) - node.level + 1] + ([node.module] if node.module else []))
+            found.add(base)
+            found.update(f"{base}.{alias.name}" for alias in node.names)
+    return {name for name in found if name.split(".")[0] == PACKAGE and _file_of(name)}
+
+
+def modules_of(*entries: str) -> dict[str, Path]:
+    """The entry modules and all that they import of this package, by name, without CANNOT_CHANGE_RESULTS."""
+    found: dict[str, Path] = {}
+    queue = [f"{PACKAGE}.{entry}" if not entry.startswith(PACKAGE) else entry for entry in entries]
+    while queue:
+        module = queue.pop()
+        if module in found or module in CANNOT_CHANGE_RESULTS:
+            continue
+        file = _file_of(module)
+        if file is None:
+            raise LookupError(f"no module {module} in this package")
+        found[module] = file
+        queue.extend(_imports(module, file))
+    return dict(sorted(found.items()))
+
+
+def significant_text(source: str) -> str:
+    """`source` without comments, trailing blanks and empty lines."""
+    lines = source.splitlines()
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type == tokenize.COMMENT:
+            row, column = token.start
+            lines[row - 1] = lines[row - 1][:column]
+    return "\n".join(line.rstrip() for line in lines if line.strip())
+
+
+def code_digest(*entries: str) -> str:
+    """16 hex digits of the source of `entries` and all that they import.
+
+    Files beside a module that it reads as data (templates) count too: `*.jinja`, `*.css` and `*.js` in
+    the folder of an entry module.
+    """
+    parts = {name: sha256_text(significant_text(file.read_text(encoding="utf-8"))) for name, file in modules_of(*entries).items()}
+    for entry in entries:
+        folder = _file_of(f"{PACKAGE}.{entry}").parent  # type: ignore[union-attr]
+        for suffix in ("jinja", "css", "js"):
+            for file in sorted(folder.glob(f"*.{suffix}")):
+                parts[f"{entry}/{file.name}"] = sha256_text(file.read_text(encoding="utf-8"))
+    return digest(parts, 16)

