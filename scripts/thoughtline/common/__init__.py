@@ -1,0 +1,1 @@
+"""What every stage shares: errors, canonical JSON, atomic files, row formats, journals, deadlines, progress."""

@@ -23,7 +23,9 @@ def add_common(parser: argparse.ArgumentParser) -> None:
         "--settings", required=True, metavar="JSON",
         help="the stage's settings as JSON, or @file (see `thoughtline recipe settings`)",
     )  # fmt: skip
-    parser.add_argument("--minutes", type=float, help="stop cleanly before this time limit (exit 75: run again to go on)")
+    parser.add_argument(
+        "--minutes", type=float, help="stop cleanly before this time limit (exit 75: run again to go on)"
+    )
     parser.add_argument("--work", type=Path, help="folder for state that survives interruption (default: beside --out)")
 
 
@@ -65,7 +67,12 @@ def recorded(outputs: list[Path | str], inputs: list[Path | str], settings: dict
     started, record = utc_now(), Record()
     yield record
     write_sidecars(
-        [str(path) for path in outputs], [str(path) for path in inputs], settings, record.counts, started, record.details
+        [str(path) for path in outputs],
+        [str(path) for path in inputs],
+        settings,
+        record.counts,
+        started,
+        record.details,
     )
 
 
@@ -77,7 +84,10 @@ def guarded(run: Run, args: argparse.Namespace) -> int:
         print(f"error: {error}", file=sys.stderr)
         return EXIT_BAD_INPUT
     except OutOfTime:
-        print("stopped before the deadline; everything finished is kept, run the same command again to go on", file=sys.stderr)
+        print(
+            "stopped before the deadline; everything finished is kept, run the same command again to go on",
+            file=sys.stderr,
+        )
         return EXIT_AGAIN
     except KeyboardInterrupt:
         print("interrupted; everything finished is kept", file=sys.stderr)

@@ -25,7 +25,9 @@ class Progress:
     ) -> None:
         self.total, self.label, self.unit, self.done, self.stream, self.every = total, label, unit, done, stream, every
         self._resumed, self._start, self._last = done, time.monotonic(), time.monotonic()
-        self._bar = tqdm(total=total, desc=label, unit=f" {unit}", initial=done, file=stream) if stream.isatty() else None
+        self._bar = (
+            tqdm(total=total, desc=label, unit=f" {unit}", initial=done, file=stream) if stream.isatty() else None
+        )
         if self._bar is None:
             self._line(f"0 new, {done} from an earlier run, {total} {unit} in all" if done else f"{total} {unit}")
 

@@ -1,0 +1,1 @@
+"""Where an artifact comes from: digests of code and environment, sidecars."""

@@ -89,13 +89,17 @@ def significant_text(source: str) -> str:
     return "\n".join(line.rstrip() for line in lines if line.strip())
 
 
+@functools.cache
 def code_digest(*entries: str) -> str:
     """16 hex digits of the source of `entries` and all that they import.
 
     Files beside a module that it reads as data (templates) count too: `*.jinja`, `*.css` and `*.js` in
     the folder of an entry module.
     """
-    parts = {name: sha256_text(significant_text(file.read_text(encoding="utf-8"))) for name, file in modules_of(*entries).items()}
+    parts = {
+        name: sha256_text(significant_text(file.read_text(encoding="utf-8")))
+        for name, file in modules_of(*entries).items()
+    }
     for entry in entries:
         folder = _file_of(f"{PACKAGE}.{entry}").parent  # type: ignore[union-attr]
         for suffix in ("jinja", "css", "js"):

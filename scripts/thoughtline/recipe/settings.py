@@ -66,6 +66,7 @@ def questions(recipe: Recipe, name: str) -> dict[str, Any]:
             "shards": chosen.shards,
             "sources": [{"name": key, **_plain(source)} for key, source in chosen.sources.items()],
             "deduplicate": _plain(chosen.deduplicate),
+            "partition": _plain(chosen.partition),
             "limit": chosen.limit,
             "seed": recipe.seed,
         },
@@ -163,7 +164,8 @@ def datasets(recipe: Recipe, name: str) -> dict[str, Any]:
             "prompts": {domain: _plain(prompt) for domain, prompt in recipe.prompts[chosen.prompt].items()},
             "sources": sources,
             "teachers": {
-                each: {"licence": recipe.models[each].licence, "credit": recipe.models[each].credit} for each in sorted(models)
+                each: {"licence": recipe.models[each].licence, "credit": recipe.models[each].credit}
+                for each in sorted(models)
             },
             "seed": recipe.seed if chosen.seed is None else chosen.seed,
         },
@@ -177,7 +179,10 @@ def fetch(recipe: Recipe, name: str) -> dict[str, Any]:
         "models.fetch",
         {
             "model": name,
-            **{key: _plain(getattr(model, key)) for key in ("hub", "package", "local", "licence", "credit", "context_length")},
+            **{
+                key: _plain(getattr(model, key))
+                for key in ("hub", "package", "local", "licence", "credit", "context_length")
+            },
         },
     )
 

@@ -1,0 +1,49 @@
+# What all rules share: the recipe, its paths, the settings of each job.
+import functools
+import os
+import shlex
+import sys
+from pathlib import Path
+
+from thoughtline.common.errors import UserError
+from thoughtline.recipe import settings as recipe_settings
+from thoughtline.recipe.execution import Execution
+from thoughtline.recipe.load import load
+from thoughtline.recipe.paths import Paths
+
+try:
+    EXECUTION = Execution.read(config)
+    RECIPE = load(config["recipe"])
+except UserError as error:
+    raise WorkflowError(f"{error}") from None
+
+PATHS = Paths(RECIPE, config["results"])
+R = PATHS.root
+
+# `thoughtline` stands beside the Python that runs Snakemake, also when its folder is not on the PATH.
+shell.prefix(f"export PATH={shlex.quote(os.path.dirname(sys.executable))}:$PATH; ")
+
+
+@functools.cache
+def settings_of(stage, *names):
+    """The canonical settings of one job: its only parameter, so its only reason to run again beside its inputs."""
+    return recipe_settings.text(getattr(recipe_settings, stage)(RECIPE, *names))
+
+
+def fixed(value):
+    """`value` as an input function: Snakemake looks for wildcards in plain strings, and settings are full of braces."""
+    return lambda wildcards: value
+
+
+def either(names):
+    """A wildcard constraint: one of these names."""
+    return "|".join(map(re.escape, names)) or "(?!)"
+
+
+wildcard_constraints:
+    shard=r"\d{4}",
+    set=either([*RECIPE.questions, *RECIPE.benchmarks]),
+    benchmark=either(RECIPE.benchmarks),
+    answerer=either([*RECIPE.traces, *RECIPE.models]),
+    model=either(RECIPE.models),
+    dataset=either(RECIPE.datasets),

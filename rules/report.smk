@@ -1,0 +1,23 @@
+# REQUIRED INPUTS: every score, dataset and model of the recipe's targets.
+# OUTPUTS: report/index.html, one page that opens offline.
+rule write_report:
+    # What people look at.
+    input:
+        PATHS.report_inputs(),
+    output:
+        page=f"{R}/report/index.html",
+        prov=f"{R}/report/index.html.prov.json",
+    params:
+        settings=fixed(settings_of("report")),
+        results=R,
+    log:
+        f"{R}/logs/report.log",
+    benchmark:
+        f"{R}/benchmarks/report.tsv"
+    container:
+        "containers/data.sif"
+    resources:
+        mem_mb=8000,
+        runtime=60,
+    shell:
+        "thoughtline report write --settings {params.settings:q} --results {params.results:q} --out {output.page:q} 2>&1 | tee -a {log:q}"

@@ -1,0 +1,30 @@
+# REQUIRED INPUTS: a shard of questions; the weights of whoever answers (none for an endpoint).
+# OUTPUTS: traces/{answerer}/{set}/{shard}.parquet. The answerer is a trace run (training questions) or a model (benchmarks).
+rule generate_traces:
+    # Starts or joins a model server, asks every question of the shard, resumes row by row.
+    input:
+        questions=f"{R}/questions/{{set}}/{{shard}}.parquet",
+        model=lambda wildcards: PATHS.answerer_model(wildcards.answerer, wildcards.set),
+    output:
+        rows=f"{R}/traces/{{answerer}}/{{set}}/{{shard}}.parquet",
+        prov=f"{R}/traces/{{answerer}}/{{set}}/{{shard}}.parquet.prov.json",
+    params:
+        settings=lambda wildcards: settings_of("traces", wildcards.answerer, wildcards.set),
+        model=lambda wildcards, input: f"--model {input.model[0]}" if input.model else "",
+    log:
+        f"{R}/logs/traces/{{answerer}}/{{set}}/{{shard}}.log",
+    benchmark:
+        f"{R}/benchmarks/traces/{{answerer}}/{{set}}/{{shard}}.tsv"
+    container:
+        "containers/generate.sif"
+    # A trained student is asked at once, and everybody who shares a server one after the other.
+    priority: 20
+    threads: 2
+    resources:
+        mem_mb=12000,
+        runtime=720,
+    shell:
+        "thoughtline traces generate --settings {params.settings:q} {params.model} --questions {input.questions:q} --out {output.rows:q}"
+        f" --work {R}/work/traces/{{wildcards.answerer}}/{{wildcards.set}}/{{wildcards.shard}} --servers {R}/work/servers"
+        f" --concurrency {EXECUTION.concurrency} --linger {EXECUTION.linger}"
+        " --minutes {resources.runtime} 2>&1 | tee -a {log:q}"

@@ -1,0 +1,32 @@
+# REQUIRED INPUTS: a shard of questions and the traces that answer it; the judge's weights where a judge is asked.
+# OUTPUTS: verdicts/{answerer}/{set}/{shard}.parquet
+rule verify_traces:
+    # Judges every trace of a shard with the verifier of its domain.
+    input:
+        questions=f"{R}/questions/{{set}}/{{shard}}.parquet",
+        traces=f"{R}/traces/{{answerer}}/{{set}}/{{shard}}.parquet",
+        judge=lambda wildcards: PATHS.judge_model(wildcards.set),
+    output:
+        rows=f"{R}/verdicts/{{answerer}}/{{set}}/{{shard}}.parquet",
+        prov=f"{R}/verdicts/{{answerer}}/{{set}}/{{shard}}.parquet.prov.json",
+    params:
+        settings=lambda wildcards: settings_of("verdicts", wildcards.set),
+        judge=lambda wildcards, input: f"--model {input.judge[0]}" if input.judge else "",
+        workers=lambda wildcards, threads: EXECUTION.workers or threads,
+    log:
+        f"{R}/logs/verdicts/{{answerer}}/{{set}}/{{shard}}.log",
+    benchmark:
+        f"{R}/benchmarks/verdicts/{{answerer}}/{{set}}/{{shard}}.tsv"
+    container:
+        "containers/verify.sif"
+    priority: 10
+    threads: 2
+    resources:
+        mem_mb=8000,
+        runtime=240,
+    shell:
+        "thoughtline verdicts verify --settings {params.settings:q} {params.judge} --questions {input.questions:q} --traces {input.traces:q}"
+        " --out {output.rows:q}"
+        f" --work {R}/work/verdicts/{{wildcards.answerer}}/{{wildcards.set}}/{{wildcards.shard}} --servers {R}/work/servers"
+        f" --linger {EXECUTION.linger}"
+        " --workers {params.workers} --minutes {resources.runtime} 2>&1 | tee -a {log:q}"

@@ -1,0 +1,374 @@
+"""What the keys of a recipe must say together. Each check yields (key path, what is wrong, what would be right)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined, TemplateError
+
+from .schema import Benchmark, Judge, Recipe
+
+Problem = tuple[tuple[Any, ...], str, str]
+
+
+def _known(names: Any) -> str:
+    return f"known: {', '.join(sorted(names)) or 'none yet'}"
+
+
+def _names(recipe: Recipe) -> Iterator[Problem]:
+    for name in recipe.benchmarks:
+        if name in recipe.questions:
+            yield ("benchmarks", name), "is a training question set too", "a benchmark must have a name of its own"
+    for name, run in recipe.traces.items():
+        if name in recipe.models and run.model != name:
+            yield (
+                ("traces", name),
+                f"bears the name of the model {name!r} but is answered by {run.model!r}",
+                "rename the trace run: both have a folder under traces/",
+            )
+    for name, model in recipe.models.items():
+        for seed in model.seeds:
+            if f"{name}-seed{seed}" in recipe.models:
+                yield (
+                    ("models", name, "seeds"),
+                    f"makes the name {name}-seed{seed}, which is taken",
+                    "rename one of them",
+                )
+
+
+def _traces(recipe: Recipe) -> Iterator[Problem]:
+    for name, run in recipe.traces.items():
+        at = ("traces", name)
+        if run.model not in recipe.models:
+            yield (*at, "model"), f"there is no model {run.model!r}", _known(recipe.models)
+        elif recipe.models[run.model].seeds:
+            yield (
+                (*at, "model"),
+                f"{run.model!r} is a group of seeds",
+                f"name one of them, say {run.model}-seed{recipe.models[run.model].seeds[0]}",
+            )
+        if run.prompt not in recipe.prompts:
+            yield (*at, "prompt"), f"there is no prompt {run.prompt!r}", _known(recipe.prompts)
+        for set_name in run.questions:
+            if set_name in recipe.benchmarks:
+                yield (
+                    (*at, "questions"),
+                    f"{set_name!r} is a benchmark; training on it would make its scores worthless",
+                    "name training question sets only",
+                )
+            elif set_name not in recipe.questions:
+                yield (*at, "questions"), f"there is no question set {set_name!r}", _known(recipe.questions)
+            elif run.prompt in recipe.prompts and recipe.questions[set_name].domain not in recipe.prompts[run.prompt]:
+                domain = recipe.questions[set_name].domain
+                yield (
+                    (*at, "prompt"),
+                    f"prompt {run.prompt!r} has no entry for domain {domain!r}",
+                    f"add prompts.{run.prompt}.{domain}",
+                )
+        if len(set(run.questions)) != len(run.questions):
+            yield (*at, "questions"), "names a set twice", "name each once"
+
+
+def _same_source(recipe: Recipe) -> Iterator[Problem]:
+    """A benchmark must not be drawn from the very rows that a training set is drawn from."""
+
+    def rows(source: Any) -> str:
+        key = source.model_dump(mode="json", include={"hub", "local", "reasoning_gym", "where"}, exclude_none=True)
+        key.get("reasoning_gym", {}).pop("size", None)
+        return repr(sorted(key.items()))
+
+    def apart(one: Any, other: Any) -> bool:
+        one, other = one.partition, other.partition
+        return bool(one and other and one.parts == other.parts and not set(one.keep) & set(other.keep))
+
+    for name, benchmark in recipe.benchmarks.items():
+        for key, source in benchmark.sources.items():
+            for other_name, other in recipe.questions.items():
+                for other_key, other_source in other.sources.items():
+                    if rows(source) == rows(other_source) and not apart(benchmark, other):
+                        yield (
+                            ("benchmarks", name, "sources", key),
+                            f"takes the same rows as questions.{other_name}.sources.{other_key}",
+                            "give it another split, `where` or seed, or both sets a `partition` that keeps other parts",
+                        )
+
+
+def _models(recipe: Recipe) -> Iterator[Problem]:
+    for name, model in recipe.models.items():
+        at = ("models", name)
+        if model.base is None:
+            continue
+        seen, current = [name], model
+        while current.base is not None:
+            if current.base in seen:
+                yield (
+                    (*at, "base"),
+                    f"goes in a circle: {' -> '.join([*seen, current.base])}",
+                    "a chain must end at published weights",
+                )
+                return
+            if current.base not in recipe.models:
+                yield (*at, "base"), f"there is no model {current.base!r}", _known(recipe.models)
+                return
+            seen.append(current.base)
+            current = recipe.models[current.base]
+        if recipe.models[model.base].seeds:
+            yield (*at, "base"), f"{model.base!r} is a group of seeds", "start from one model"
+        if current.endpoint is not None:
+            yield (*at, "base"), f"{seen[-1]!r} is an endpoint; its weights are not to be had", "name published weights"
+        for number, stage in enumerate(model.stages):
+            where = (*at, "stages", number)
+            if stage.dataset not in recipe.datasets:
+                yield (*where, "dataset"), f"there is no dataset {stage.dataset!r}", _known(recipe.datasets)
+            if current.context_length and stage.max_length > current.context_length:
+                yield (
+                    (*where, "max_length"),
+                    f"{stage.max_length} tokens do not fit into the context of {seen[-1]!r} ({current.context_length})",
+                    f"at most {current.context_length}",
+                )
+
+
+def _fits(recipe: Recipe, at: tuple[Any, ...], model: str, max_tokens: int) -> Iterator[Problem]:
+    current = recipe.models.get(model)
+    served = None
+    while current is not None:
+        served = served or (current.engine.max_model_len if current.engine else None)
+        served = served or current.context_length
+        current = recipe.models.get(current.base) if current.base else None
+    if served and max_tokens >= served:
+        yield (
+            at,
+            f"{max_tokens} tokens leave no room for the prompt in the context of {model!r} ({served})",
+            f"less than {served}, or a larger engine.max_model_len",
+        )
+
+
+def _sampling(recipe: Recipe) -> Iterator[Problem]:
+    for name, run in recipe.traces.items():
+        yield from _fits(recipe, ("traces", name, "sampling", "max_tokens"), run.model, run.sampling.max_tokens)
+        if run.samples > 1 and run.sampling.temperature == 0:
+            yield (
+                ("traces", name, "samples"),
+                f"{run.samples} samples at temperature 0 are all the same",
+                "1, or a temperature above 0",
+            )
+    if recipe.evaluation:
+        for name in recipe.targets.evaluate:
+            if name in recipe.models:
+                yield from _fits(
+                    recipe, ("evaluation", "sampling", "max_tokens"), name, recipe.evaluation.sampling.max_tokens
+                )
+        if recipe.evaluation.samples > 1 and recipe.evaluation.sampling.temperature == 0:
+            yield ("evaluation", "samples"), "runs at temperature 0 are all the same", "1, or a temperature above 0"
+
+
+def _verifiers(recipe: Recipe) -> Iterator[Problem]:
+    found: list[tuple[tuple[Any, ...], Any, str]] = [(("verdicts", d), v, d) for d, v in recipe.verdicts.items()]
+    found += [(("benchmarks", n, "verifier"), b.verifier, b.domain) for n, b in recipe.benchmarks.items() if b.verifier]
+    for at, verifier, domain in found:
+        if isinstance(verifier, Judge) and verifier.model not in recipe.models:
+            yield (*at, "model"), f"there is no model {verifier.model!r}", _known(recipe.models)
+        if verifier.verifier == "code" and domain != "code":
+            yield (
+                (*at, "verifier"),
+                f"unit tests cannot judge the domain {domain!r}",
+                "math_verify, exact, choice, judge or none",
+            )
+    asked = {("traces", name): set(run.questions) for name, run in recipe.traces.items()}
+    for at, sets in asked.items():
+        for each in sets & set(recipe.questions):
+            if recipe.questions[each].domain not in recipe.verdicts:
+                yield (
+                    ("verdicts",),
+                    f"has no verifier for domain {recipe.questions[each].domain!r} (asked in {'.'.join(at)})",
+                    "add one, or `verifier: none`",
+                )
+    for name, benchmark in recipe.benchmarks.items():
+        verifier = benchmark.verifier or recipe.verdicts.get(benchmark.domain)
+        if verifier is None or verifier.verifier == "none":
+            yield (
+                ("benchmarks", name),
+                f"has no verifier for domain {benchmark.domain!r}",
+                "a benchmark needs one: set verdicts or its own verifier",
+            )
+
+
+def _datasets(recipe: Recipe) -> Iterator[Problem]:
+    for name, dataset in recipe.datasets.items():
+        at = ("datasets", name)
+        for run in dataset.traces:
+            if run not in recipe.traces:
+                yield (*at, "traces"), f"there is no trace run {run!r}", _known(recipe.traces)
+        if dataset.prompt not in recipe.prompts:
+            yield (*at, "prompt"), f"there is no prompt {dataset.prompt!r}", _known(recipe.prompts)
+        else:
+            sets = [s for run in dataset.traces if run in recipe.traces for s in recipe.traces[run].questions]
+            for domain in sorted({recipe.questions[s].domain for s in sets if s in recipe.questions}):
+                if domain not in recipe.prompts[dataset.prompt]:
+                    yield (
+                        (*at, "prompt"),
+                        f"prompt {dataset.prompt!r} has no entry for domain {domain!r}",
+                        f"add prompts.{dataset.prompt}.{domain}",
+                    )
+        if dataset.tokenizer is not None and (
+            dataset.tokenizer not in recipe.models or recipe.models[dataset.tokenizer].endpoint is not None
+        ):
+            yield (
+                (*at, "tokenizer"),
+                f"there is no model with weights called {dataset.tokenizer!r}",
+                _known(recipe.models),
+            )
+        rule = dataset.decontaminate
+        for benchmark in rule.benchmarks if rule and rule.benchmarks != "all" else []:
+            if benchmark not in recipe.benchmarks:
+                yield (
+                    (*at, "decontaminate", "benchmarks"),
+                    f"there is no benchmark {benchmark!r}",
+                    _known(recipe.benchmarks),
+                )
+        seen, other = [name], dataset.same_questions_as
+        while other is not None:
+            if other not in recipe.datasets:
+                yield (*at, "same_questions_as"), f"there is no dataset {other!r}", _known(recipe.datasets)
+                break
+            if other in seen:
+                yield (
+                    (*at, "same_questions_as"),
+                    f"goes in a circle: {' -> '.join([*seen, other])}",
+                    "one dataset must stand by itself",
+                )
+                return
+            seen.append(other)
+            other = recipe.datasets[other].same_questions_as
+
+
+def _training_order(recipe: Recipe) -> Iterator[Problem]:
+    """No model may learn from what it has itself, directly or not, to be trained for."""
+
+    def needs(model: str) -> set[str]:
+        found = set()
+        for stage in recipe.models[model].stages:
+            for run in recipe.datasets[stage.dataset].traces if stage.dataset in recipe.datasets else []:
+                if run in recipe.traces and recipe.traces[run].model in recipe.models:
+                    found.add(recipe.traces[run].model)
+        if recipe.models[model].base in recipe.models:
+            found.add(recipe.models[model].base)
+        return found
+
+    for name in recipe.models:
+        reached, queue = set(), [name]
+        while queue:
+            for other in needs(queue.pop()):
+                if other == name:
+                    yield (
+                        ("models", name, "stages"),
+                        f"{name!r} would be trained on its own traces before it exists",
+                        "use another teacher",
+                    )
+                    return
+                if other not in reached:
+                    reached.add(other)
+                    queue.append(other)
+
+
+def _templates(recipe: Recipe) -> Iterator[Problem]:
+    environment = Environment(undefined=StrictUndefined)
+    values = {
+        "problem": "p",
+        "choices": ["x", "y"],
+        "letters": ["A", "B"],
+        "starter_code": "def f():",
+        "function": True,
+    }
+    found: list[tuple[tuple[Any, ...], str, dict[str, Any]]] = [
+        (("prompts", name, domain, "template"), prompt.template, values)
+        for name, by_domain in recipe.prompts.items()
+        for domain, prompt in by_domain.items()
+    ]
+    found += [
+        (("verdicts", domain, "template"), verifier.template, {"problem": "p", "reference": "r", "response": "s"})
+        for domain, verifier in recipe.verdicts.items()
+        if isinstance(verifier, Judge)
+    ]
+    for at, template, variables in found:
+        try:
+            text = environment.from_string(template).render(variables)
+        except TemplateError as error:
+            yield at, f"is no usable template ({error})", f"it may use {', '.join(variables)}"
+            continue
+        if variables is values and "p" not in text:
+            yield at, "does not show the problem", "use {{ problem }}"
+
+
+def _targets(recipe: Recipe) -> Iterator[Problem]:
+    if recipe.benchmarks and recipe.evaluation is None:
+        yield ("evaluation",), "is missing", "benchmarks need samples, sampling and prompt"
+    elif recipe.evaluation and recipe.evaluation.prompt not in recipe.prompts:
+        yield ("evaluation", "prompt"), f"there is no prompt {recipe.evaluation.prompt!r}", _known(recipe.prompts)
+    for name, benchmark in recipe.benchmarks.items():
+        prompt = benchmark.prompt or (recipe.evaluation.prompt if recipe.evaluation else None)
+        if benchmark.prompt and benchmark.prompt not in recipe.prompts:
+            yield ("benchmarks", name, "prompt"), f"there is no prompt {prompt!r}", _known(recipe.prompts)
+        elif prompt in recipe.prompts and benchmark.domain not in recipe.prompts[prompt]:
+            yield (
+                ("benchmarks", name),
+                f"prompt {prompt!r} has no entry for domain {benchmark.domain!r}",
+                f"add prompts.{prompt}.{benchmark.domain}",
+            )
+    known = set(recipe.models) | {f"{n}-seed{s}" for n, m in recipe.models.items() for s in m.seeds}
+    for name in recipe.targets.evaluate:
+        if name not in known:
+            yield ("targets", "evaluate"), f"there is no model {name!r}", _known(recipe.models)
+    if recipe.targets.benchmarks != "all":
+        for name in recipe.targets.benchmarks:
+            if name not in recipe.benchmarks:
+                yield ("targets", "benchmarks"), f"there is no benchmark {name!r}", _known(recipe.benchmarks)
+    for number, pair in enumerate(recipe.targets.compare):
+        for side in (pair.a, pair.b):
+            if side not in recipe.targets.evaluate:
+                yield (
+                    ("targets", "compare", number),
+                    f"compares {side!r}, which is not evaluated",
+                    f"add it to targets.evaluate ({', '.join(recipe.targets.evaluate)})",
+                )
+
+
+def _sets(recipe: Recipe) -> Iterator[Problem]:
+    for kind in ("questions", "benchmarks"):
+        for name, chosen in getattr(recipe, kind).items():
+            if (
+                isinstance(chosen, Benchmark)
+                and chosen.sampling
+                and chosen.sampling.temperature == 0
+                and (chosen.samples or 1) > 1
+            ):
+                yield (kind, name, "samples"), "runs at temperature 0 are all the same", "1, or a temperature above 0"
+            for key, source in chosen.sources.items():
+                if source.take and source.take.per and source.reasoning_gym:
+                    yield (
+                        (kind, name, "sources", key, "take", "per"),
+                        "reasoning-gym rows have no columns",
+                        "leave it out",
+                    )
+
+
+CHECKS = (
+    _names,
+    _models,
+    _traces,
+    _same_source,
+    _sampling,
+    _verifiers,
+    _datasets,
+    _training_order,
+    _templates,
+    _targets,
+    _sets,
+)
+
+
+def check(recipe: Recipe) -> Iterator[Problem]:
+    """Every problem of the recipe, the most basic first."""
+    for each in CHECKS:
+        yield from each(recipe)

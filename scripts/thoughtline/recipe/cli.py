@@ -1,0 +1,107 @@
+"""`thoughtline recipe ...`: check a recipe, show its graph and settings, write the reference."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import yaml
+
+from ..common.errors import UserError
+from ..common.files import write_text
+from . import settings
+from .load import load
+from .paths import Paths
+from .reference import reference_page, schema_text
+from .schema import Recipe
+
+
+def _check(args: argparse.Namespace) -> None:
+    for path in args.recipes:
+        recipe = load(path)
+        paths = Paths(recipe, "results")
+        print(
+            f"{path}: good. {len(recipe.questions)} question sets, {len(recipe.benchmarks)} benchmarks, "
+            f"{len(recipe.traces)} trace runs, {len(recipe.datasets)} datasets, {len(recipe.models)} models "
+            f"({len(paths.trained())} trained), {len(paths.scores())} scores"
+        )
+
+
+def _show(args: argparse.Namespace) -> None:
+    recipe = load(args.recipe)
+    print(
+        yaml.safe_dump(recipe.model_dump(mode="json", exclude_defaults=True), sort_keys=False, allow_unicode=True),
+        end="",
+    )
+
+
+STAGES = {
+    "questions": ("set",),
+    "traces": ("answerer", "set"),
+    "verdicts": ("set",),
+    "datasets": ("dataset",),
+    "fetch": ("model",),
+    "train": ("model",),
+    "scores": ("benchmark",),
+    "report": (),
+}
+"""Stage -> the names that choose a job of it, as `recipe settings` takes them."""
+
+
+def settings_for(recipe: Recipe, stage: str, names: list[str]) -> dict:
+    """Settings of one job.
+
+    Raises:
+        UserError: a wrong number of names, or one that the recipe lacks.
+    """
+    if len(names) != len(STAGES[stage]):
+        raise UserError(
+            "recipe settings",
+            f"{stage} takes {len(STAGES[stage])} names",
+            f"{stage} {' '.join(STAGES[stage]).upper()}".strip(),
+        )
+    try:
+        return getattr(settings, stage)(recipe, *names)
+    except KeyError as error:
+        raise UserError(
+            "recipe settings", f"the recipe has no {error.args[0]!r}", "see `thoughtline recipe show`"
+        ) from None
+
+
+def _settings(args: argparse.Namespace) -> None:
+    value = settings_for(load(args.recipe), args.stage, args.names)
+    print(json.dumps(value, indent=2, ensure_ascii=False) if args.indent else settings.text(value))
+
+
+def _reference(args: argparse.Namespace) -> None:
+    write_text(args.docs / "recipe.schema.json", schema_text())
+    write_text(args.docs / "reference.md", reference_page())
+    print(f"{args.docs}/recipe.schema.json\n{args.docs}/reference.md")
+
+
+def register(verbs: argparse._SubParsersAction) -> None:
+    """Add the verbs of `recipe`."""
+    check = verbs.add_parser("check", help="validate recipes; exit 2 and one clear message at the first mistake")
+    check.add_argument("recipes", nargs="+", metavar="RECIPE.yaml")
+    check.set_defaults(run=_check)
+
+    show = verbs.add_parser("show", help="print a recipe with seeds and stages written out")
+    show.add_argument("recipe", metavar="RECIPE.yaml")
+    show.set_defaults(run=_show)
+
+    one = verbs.add_parser(
+        "settings", help="print the settings of one job, as its command's --settings takes them",
+        description="Stages and the names they take: " + "; ".join(f"{k} {' '.join(v).upper()}".strip() for k, v in STAGES.items()),
+    )  # fmt: skip
+    one.add_argument("recipe", metavar="RECIPE.yaml")
+    one.add_argument("stage", choices=STAGES)
+    one.add_argument("names", nargs="*", metavar="NAME")
+    one.add_argument("--indent", action="store_true", help="print it for people")
+    one.set_defaults(run=_settings)
+
+    reference = verbs.add_parser(
+        "reference", help="write docs/recipe.schema.json and docs/reference.md from the schema"
+    )
+    reference.add_argument("--docs", type=Path, default=Path("docs"))
+    reference.set_defaults(run=_reference)

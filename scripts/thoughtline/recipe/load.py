@@ -1,0 +1,173 @@
+"""From a YAML file to a checked recipe, or to one clear error with the key's path and its line."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import Any, get_args
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from ..common.errors import UserError
+from .checks import check
+from .expand import expand
+from .schema import Recipe, Strict
+
+
+class _Loader(yaml.SafeLoader):
+    """Safe YAML that refuses repeated keys, which plain YAML silently overwrites."""
+
+
+def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
+    seen: set[Any] = set()
+    for key_node, _ in node.value:
+        if key_node.tag == "tag:yaml.org,2002:merge":
+            continue
+        key = loader.construct_object(key_node)
+        if key in seen:
+            raise UserError(
+                f"{loader.name}:{key_node.start_mark.line + 1}", f"key {key!r} is given twice", "keep one of them"
+            )
+        seen.add(key)
+    return loader.construct_mapping(node, deep=True)
+
+
+_Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
+
+
+def read_yaml(path: Path) -> Any:
+    """Parse a YAML file; syntax errors, repeated keys and missing files are UserErrors with a line."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise UserError(str(path), "does not exist", "name a file of recipes/") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(str(path), f"cannot be read ({error})", "it must be a UTF-8 text file") from None
+    loader = _Loader(text)
+    loader.name = str(path)
+    try:
+        return loader.get_single_data()
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f":{mark.line + 1}" if mark else ""
+        raise UserError(
+            f"{path}{line}", f"is not YAML ({getattr(error, 'problem', error)})", "mend that line"
+        ) from None
+    finally:
+        loader.dispose()
+
+
+def _line_of(path: Path, keys: tuple[Any, ...]) -> int | None:
+    """The line (from 1) of the deepest of `keys` that the file has."""
+    node = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+    line = None
+    for key in keys:
+        if isinstance(node, yaml.MappingNode):
+            pair = next(((k, v) for k, v in node.value if k.value == str(key)), None)
+            if pair is None:
+                continue  # a discriminator that pydantic puts into the path, or a missing key
+            line, node = pair[0].start_mark.line + 1, pair[1]
+        elif isinstance(node, yaml.SequenceNode) and isinstance(key, int) and key < len(node.value):
+            node = node.value[key]
+            line = node.start_mark.line + 1
+    return line
+
+
+def _known_keys(keys: tuple[Any, ...]) -> list[str]:
+    """Names of the fields that the model at `keys` has (empty where it cannot be told)."""
+    current: list[Any] = [Recipe]
+    for key in keys:
+        following: list[Any] = []
+        for annotation in current:
+            for each in _alternatives(annotation):
+                if isinstance(each, type) and issubclass(each, BaseModel):
+                    if key in each.model_fields:
+                        following.append(each.model_fields[key].annotation)
+                    elif getattr(each.model_fields.get("verifier"), "annotation", None) is not None and key in get_args(
+                        each.model_fields["verifier"].annotation
+                    ):
+                        following.append(each)
+                elif get_args(each):
+                    following.append(get_args(each)[-1])
+        current = following
+    return sorted(
+        {
+            name
+            for annotation in current
+            for each in _alternatives(annotation)
+            if isinstance(each, type) and issubclass(each, Strict)
+            for name in each.model_fields
+        }
+    )
+
+
+def _alternatives(annotation: Any) -> list[Any]:
+    """The members of a union (through Annotated), or the annotation itself."""
+    if hasattr(annotation, "__metadata__"):
+        return _alternatives(get_args(annotation)[0])
+    if type(annotation).__name__ in ("UnionType", "Union", "_UnionGenericAlias"):
+        return [each for part in get_args(annotation) for each in _alternatives(part)]
+    return [annotation]
+
+
+def _explain(path: Path, error: dict[str, Any]) -> UserError:
+    """One pydantic error as where, what, right."""
+    keys = tuple(error["loc"])
+    where = ".".join(str(key) for key in keys) or "recipe"
+    line = _line_of(path, keys)
+    place = f"{path}{f':{line}' if line else ''}: {where}"
+    kind, given = error["type"], error.get("input")
+    if kind == "extra_forbidden":
+        known = _known_keys(keys[:-1])
+        close = difflib.get_close_matches(str(keys[-1]), known, n=1)
+        right = (
+            f"did you mean {close[0]!r}?" if close else (f"known keys: {', '.join(known)}" if known else "remove it")
+        )
+        return UserError(place, "unknown key", right)
+    if kind == "missing":
+        return UserError(place, "is missing", "every recipe needs this key (see docs/reference.md)")
+    if kind in ("literal_error", "union_tag_invalid"):
+        expected = error["ctx"].get("expected") or error["ctx"].get("expected_tags")
+        return UserError(
+            place,
+            f"{given!r} is not allowed" if kind == "literal_error" else "unknown verifier",
+            f"use one of {expected}",
+        )
+    if kind == "union_tag_not_found":
+        return UserError(
+            place, "does not say which verifier", "add `verifier: math_verify` (or code, judge, exact, choice, none)"
+        )
+    message = error["msg"].removeprefix("Value error, ")
+    shown = "" if isinstance(given, dict | list) else f" (found {given!r})"
+    return UserError(place, message[0].lower() + message[1:] + shown, "see docs/reference.md")
+
+
+def parse(data: Any, path: Path) -> Recipe:
+    """Validate parsed YAML, expand stages and seeds, and check what the keys say together."""
+    if not isinstance(data, dict):
+        raise UserError(str(path), "is no mapping of keys", "start from recipes/demo.yaml")
+    try:
+        recipe = Recipe.model_validate(data)
+    except ValidationError as error:
+        problems = error.errors()
+        first = _explain(path, problems[0])
+        if len(problems) > 1:
+            first = UserError(
+                first.where, first.what, f"{first.right} (and {len(problems) - 1} more mistakes in this file)"
+            )
+        raise first from None
+    for where, what, right in check(recipe):
+        line = _line_of(path, where)
+        raise UserError(f"{path}{f':{line}' if line else ''}: {'.'.join(map(str, where))}", what, right)
+    return expand(recipe)
+
+
+def load(path: str | Path) -> Recipe:
+    """The checked and expanded recipe of a YAML file.
+
+    Raises:
+        UserError: the first mistake, with the file, the line, the key's path, what is wrong and what would be right.
+    """
+    path = Path(path)
+    return parse(read_yaml(path), path)

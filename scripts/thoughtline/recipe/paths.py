@@ -1,0 +1,121 @@
+"""Where each artifact of a recipe is, and what it is made from: the graph of a recipe, as file names."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..common.rows import shard_name
+from .expand import group
+from .schema import Recipe
+from .settings import decontaminated_against, question_set, verifier_of
+
+
+class Paths:
+    """File names under `results/{recipe}/`. Each method returns what Snakemake needs: strings and lists of strings."""
+
+    def __init__(self, recipe: Recipe, results: str) -> None:
+        self.recipe, self.root = recipe, f"{results}/{recipe.name}"
+
+    def shards(self, set_name: str) -> list[str]:
+        """["0000", "0001", ...]"""
+        return [shard_name(number) for number in range(question_set(self.recipe, set_name).shards)]
+
+    def rows(self, kind: str, *folders: str) -> list[str]:
+        """All shards of questions/{set}, traces/{answerer}/{set} or verdicts/{answerer}/{set}."""
+        return [f"{self.root}/{kind}/{'/'.join(folders)}/{shard}.parquet" for shard in self.shards(folders[-1])]
+
+    def model(self, name: str) -> str:
+        """A model's manifest."""
+        return f"{self.root}/models/{name}/model.json"
+
+    def model_if_local(self, name: str) -> list[str]:
+        """The manifest of a model with weights; nothing for an endpoint."""
+        return [] if self.recipe.models[name].endpoint else [self.model(name)]
+
+    def answerer_model(self, answerer: str, set_name: str) -> list[str]:
+        """Weights that traces/{answerer}/{set_name} need."""
+        name = answerer if set_name in self.recipe.benchmarks else self.recipe.traces[answerer].model
+        return self.model_if_local(name)
+
+    def judge_model(self, set_name: str) -> list[str]:
+        """Weights that the judge of a question set needs."""
+        verifier = verifier_of(self.recipe, set_name)
+        return self.model_if_local(verifier.model) if verifier and verifier.verifier == "judge" else []
+
+    def trace_sets(self, dataset: str) -> list[tuple[str, str]]:
+        """(trace run, question set) pairs that a dataset is made from."""
+        return [
+            (run, each) for run in self.recipe.datasets[dataset].traces for each in self.recipe.traces[run].questions
+        ]
+
+    def dataset_inputs(self, dataset: str) -> dict[str, Any]:
+        """Named inputs of `assemble_dataset`."""
+        chosen, pairs = self.recipe.datasets[dataset], self.trace_sets(dataset)
+        inputs: dict[str, Any] = {
+            "questions": [
+                path for each in dict.fromkeys(pair[1] for pair in pairs) for path in self.rows("questions", each)
+            ],
+            "traces": [path for pair in pairs for path in self.rows("traces", *pair)],
+            "verdicts": [path for pair in pairs for path in self.rows("verdicts", *pair)],
+            "benchmarks": [
+                path for each in decontaminated_against(self.recipe, dataset) for path in self.rows("questions", each)
+            ],
+            "tokenizer": [self.model(chosen.tokenizer)] if chosen.tokenizer else [],
+            "same": [f"{self.dataset(chosen.same_questions_as)}/rows.parquet"] if chosen.same_questions_as else [],
+        }
+        return inputs
+
+    def dataset(self, name: str) -> str:
+        """A dataset's folder."""
+        return f"{self.root}/datasets/{name}"
+
+    def evaluated(self) -> list[str]:
+        """Models to score, groups of seeds written out."""
+        return [each for name in self.recipe.targets.evaluate for each in group(self.recipe, name)]
+
+    def benchmarks(self) -> list[str]:
+        """Benchmarks to score on."""
+        chosen = self.recipe.targets.benchmarks
+        return list(self.recipe.benchmarks) if chosen == "all" else list(chosen)
+
+    def scores(self) -> list[str]:
+        """Every score file of the targets."""
+        return [f"{self.root}/scores/{model}/{each}.json" for model in self.evaluated() for each in self.benchmarks()]
+
+    def trained(self) -> list[str]:
+        """Names of models that are trained here."""
+        return [name for name, model in self.recipe.models.items() if model.base is not None]
+
+    def published(self) -> list[str]:
+        """Names of models whose weights are fetched."""
+        return [name for name, model in self.recipe.models.items() if model.base is None and model.endpoint is None]
+
+    def datasets_in_use(self) -> list[str]:
+        """Datasets that the evaluated models learn from, and whatever these are compared with."""
+        found: list[str] = []
+        queue = list(self.evaluated())
+        while queue:
+            model = self.recipe.models[queue.pop()]
+            found += [stage.dataset for stage in model.stages]
+            queue += [model.base] if model.base else []
+        return sorted(set(found))
+
+    def targets(self) -> list[str]:
+        """What `snakemake` makes by default: the report stands on everything else."""
+        return [f"{self.root}/report/index.html"]
+
+    def report_inputs(self) -> list[str]:
+        """Artifacts that the report shows. With no benchmarks, the datasets alone."""
+        found = self.scores()
+        found += [f"{self.dataset(name)}/README.md" for name in (self.datasets_in_use() or self.recipe.datasets)]
+        found += [self.model(name) for name in self.evaluated() if self.recipe.models[name].endpoint is None]
+        return sorted(set(found))
+
+    def local_sources(self, set_name: str) -> list[str]:
+        """Local files that a question set is read from."""
+        return [source.local.path for source in question_set(self.recipe, set_name).sources.values() if source.local]
+
+    def training_files(self, model: str) -> list[str]:
+        """The dataset that a student learns from: its card first, then its rows."""
+        folder = self.dataset(self.recipe.models[model].stages[0].dataset)
+        return [f"{folder}/README.md", f"{folder}/default/train.parquet"]
