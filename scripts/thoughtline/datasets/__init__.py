@@ -1,0 +1,1 @@
+"""Datasets: what a student is trained on; kept rows, deduplicated, decontaminated, mixed."""

@@ -1,0 +1,1 @@
+"""Scores: verdicts of a model on a benchmark, summed up with intervals."""

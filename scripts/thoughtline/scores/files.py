@@ -1,0 +1,36 @@
+"""Score files: where the per-question outcomes lie, and reading both back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ..common.errors import UserError
+from ..common.files import read_json
+from ..common.rows import read_rows
+from .score import QUESTION_SCORES
+
+
+def questions_path(score: str | Path) -> Path:
+    """`scores/M/B.json` -> `scores/M/B.questions.parquet`."""
+    return Path(score).with_suffix(".questions.parquet")
+
+
+def read_score(path: str | Path) -> dict[str, Any]:
+    """A score file's content.
+
+    Raises:
+        UserError: there is no such file, or it is no score file.
+    """
+    if not Path(path).is_file():
+        raise UserError(str(path), "there is no such file", "give a file that `thoughtline scores score` wrote")
+    score = read_json(path)
+    if not isinstance(score, dict) or not {"model", "benchmark", "accuracy"} <= score.keys():
+        raise UserError(str(path), "is no score file", "give a file that `thoughtline scores score` wrote")
+    return score
+
+
+def read_shares(path: str | Path) -> dict[str, float | None]:
+    """question_id -> share of correct runs (None where no run was judged), of the score file `path`."""
+    rows = read_rows(questions_path(path), QUESTION_SCORES, ["question_id", "p"])
+    return {row["question_id"]: row["p"] for row in rows}
