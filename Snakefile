@@ -16,6 +16,6 @@ include: "rules/report.smk"
 
 rule all:
     default_target: True
-    localrule: True
     input:
         PATHS.targets(),
+    localrule: True

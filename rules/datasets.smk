@@ -11,11 +11,6 @@ rule assemble_dataset:
         metadata=f"{R}/datasets/{{dataset}}/metadata/train.parquet",
         rows=f"{R}/datasets/{{dataset}}/rows.parquet",
         dropped=f"{R}/datasets/{{dataset}}/dropped.parquet",
-    params:
-        settings=lambda wildcards: settings_of("datasets", wildcards.dataset),
-        benchmarks=lambda wildcards, input: f"--benchmarks {' '.join(input.benchmarks)}" if input.benchmarks else "",
-        tokenizer=lambda wildcards, input: f"--tokenizer {input.tokenizer[0]}" if input.tokenizer else "",
-        same=lambda wildcards, input: f"--same-questions-as {input.same[0]}" if input.same else "",
     log:
         f"{R}/logs/datasets/{{dataset}}.log",
     benchmark:
@@ -25,6 +20,11 @@ rule assemble_dataset:
     resources:
         mem_mb=16000,
         runtime=240,
+    params:
+        settings=lambda wildcards: settings_of("datasets", wildcards.dataset),
+        benchmarks=lambda wildcards, input: f"--benchmarks {' '.join(input.benchmarks)}" if input.benchmarks else "",
+        tokenizer=lambda wildcards, input: f"--tokenizer {input.tokenizer[0]}" if input.tokenizer else "",
+        same=lambda wildcards, input: f"--same-questions-as {input.same[0]}" if input.same else "",
     shell:
         "thoughtline datasets assemble --settings {params.settings:q} --questions {input.questions:q} --traces {input.traces:q}"
         " --verdicts {input.verdicts:q} {params.benchmarks} {params.tokenizer} {params.same}"

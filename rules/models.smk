@@ -6,19 +6,19 @@ rule fetch_model:
         manifest=f"{R}/models/{{model}}/model.json",
         prov=f"{R}/models/{{model}}/model.json.prov.json",
         weights=directory(f"{R}/models/{{model}}/weights"),
-    params:
-        settings=lambda wildcards: settings_of("fetch", wildcards.model),
-    wildcard_constraints:
-        model=either(PATHS.published()),
     log:
         f"{R}/logs/models/{{model}}.log",
     benchmark:
         f"{R}/benchmarks/models/{{model}}.tsv"
+    wildcard_constraints:
+        model=either(PATHS.published()),
     container:
         "containers/train.sif"
     resources:
         mem_mb=8000,
         runtime=240,
+    params:
+        settings=lambda wildcards: settings_of("fetch", wildcards.model),
     shell:
         "thoughtline models fetch --settings {params.settings:q} --out $(dirname {output.manifest:q}) 2>&1 | tee -a {log:q}"
 
@@ -34,20 +34,20 @@ rule train_model:
         log=f"{R}/models/{{model}}/training.jsonl",
         summary=f"{R}/models/{{model}}/training.json",
         weights=directory(f"{R}/models/{{model}}/weights"),
-    params:
-        settings=lambda wildcards: settings_of("train", wildcards.model),
-    wildcard_constraints:
-        model=either(PATHS.trained()),
     log:
         f"{R}/logs/models/{{model}}.log",
     benchmark:
         f"{R}/benchmarks/models/{{model}}.tsv"
+    wildcard_constraints:
+        model=either(PATHS.trained()),
     container:
         "containers/train.sif"
     threads: 2
     resources:
         mem_mb=16000,
         runtime=720,
+    params:
+        settings=lambda wildcards: settings_of("train", wildcards.model),
     shell:
         "thoughtline models train --settings {params.settings:q} --base {input.base:q} --dataset $(dirname {input.dataset[0]:q})"
         f" --out $(dirname {{output.manifest:q}}) --work {R}/work/models/{{wildcards.model}}"

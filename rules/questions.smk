@@ -11,9 +11,6 @@ for _set in [*RECIPE.questions, *RECIPE.benchmarks]:
         output:
             rows=PATHS.rows("questions", _set),
             prov=[f"{path}.prov.json" for path in PATHS.rows("questions", _set)],
-        params:
-            settings=fixed(settings_of("questions", _set)),
-            folder=f"{R}/questions/{_set}",
         log:
             f"{R}/logs/questions/{_set}.log",
         benchmark:
@@ -23,5 +20,8 @@ for _set in [*RECIPE.questions, *RECIPE.benchmarks]:
         resources:
             mem_mb=8000,
             runtime=240,
+        params:
+            settings=fixed(settings_of("questions", _set)),
+            folder=f"{R}/questions/{_set}",
         shell:
             "thoughtline questions curate --settings {params.settings:q} --out {params.folder:q} 2>&1 | tee -a {log:q}"

@@ -7,9 +7,6 @@ rule write_report:
     output:
         page=f"{R}/report/index.html",
         prov=f"{R}/report/index.html.prov.json",
-    params:
-        settings=fixed(settings_of("report")),
-        results=R,
     log:
         f"{R}/logs/report.log",
     benchmark:
@@ -19,5 +16,8 @@ rule write_report:
     resources:
         mem_mb=8000,
         runtime=60,
+    params:
+        settings=fixed(settings_of("report")),
+        results=R,
     shell:
         "thoughtline report write --settings {params.settings:q} --results {params.results:q} --out {output.page:q} 2>&1 | tee -a {log:q}"

@@ -10,8 +10,6 @@ rule score_model:
         scores=f"{R}/scores/{{model}}/{{benchmark}}.json",
         prov=f"{R}/scores/{{model}}/{{benchmark}}.json.prov.json",
         questions=f"{R}/scores/{{model}}/{{benchmark}}.questions.parquet",
-    params:
-        settings=lambda wildcards: settings_of("scores", wildcards.benchmark),
     log:
         f"{R}/logs/scores/{{model}}/{{benchmark}}.log",
     benchmark:
@@ -21,6 +19,8 @@ rule score_model:
     resources:
         mem_mb=4000,
         runtime=60,
+    params:
+        settings=lambda wildcards: settings_of("scores", wildcards.benchmark),
     shell:
         "thoughtline scores score --settings {params.settings:q} --model-name {wildcards.model:q} --questions {input.questions:q}"
         " --traces {input.traces:q} --verdicts {input.verdicts:q} --out {output.scores:q} 2>&1 | tee -a {log:q}"

@@ -8,21 +8,21 @@ rule generate_traces:
     output:
         rows=f"{R}/traces/{{answerer}}/{{set}}/{{shard}}.parquet",
         prov=f"{R}/traces/{{answerer}}/{{set}}/{{shard}}.parquet.prov.json",
-    params:
-        settings=lambda wildcards: settings_of("traces", wildcards.answerer, wildcards.set),
-        model=lambda wildcards, input: f"--model {input.model[0]}" if input.model else "",
     log:
         f"{R}/logs/traces/{{answerer}}/{{set}}/{{shard}}.log",
     benchmark:
         f"{R}/benchmarks/traces/{{answerer}}/{{set}}/{{shard}}.tsv"
-    container:
-        "containers/generate.sif"
     # A trained student is asked at once, and everybody who shares a server one after the other.
     priority: 20
+    container:
+        "containers/generate.sif"
     threads: 2
     resources:
         mem_mb=12000,
         runtime=720,
+    params:
+        settings=lambda wildcards: settings_of("traces", wildcards.answerer, wildcards.set),
+        model=lambda wildcards, input: f"--model {input.model[0]}" if input.model else "",
     shell:
         "thoughtline traces generate --settings {params.settings:q} {params.model} --questions {input.questions:q} --out {output.rows:q}"
         f" --work {R}/work/traces/{{wildcards.answerer}}/{{wildcards.set}}/{{wildcards.shard}} --servers {R}/work/servers"

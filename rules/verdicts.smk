@@ -9,21 +9,21 @@ rule verify_traces:
     output:
         rows=f"{R}/verdicts/{{answerer}}/{{set}}/{{shard}}.parquet",
         prov=f"{R}/verdicts/{{answerer}}/{{set}}/{{shard}}.parquet.prov.json",
-    params:
-        settings=lambda wildcards: settings_of("verdicts", wildcards.set),
-        judge=lambda wildcards, input: f"--model {input.judge[0]}" if input.judge else "",
-        workers=lambda wildcards, threads: EXECUTION.workers or threads,
     log:
         f"{R}/logs/verdicts/{{answerer}}/{{set}}/{{shard}}.log",
     benchmark:
         f"{R}/benchmarks/verdicts/{{answerer}}/{{set}}/{{shard}}.tsv"
+    priority: 10
     container:
         "containers/verify.sif"
-    priority: 10
     threads: 2
     resources:
         mem_mb=8000,
         runtime=240,
+    params:
+        settings=lambda wildcards: settings_of("verdicts", wildcards.set),
+        judge=lambda wildcards, input: f"--model {input.judge[0]}" if input.judge else "",
+        workers=lambda wildcards, threads: EXECUTION.workers or threads,
     shell:
         "thoughtline verdicts verify --settings {params.settings:q} {params.judge} --questions {input.questions:q} --traces {input.traces:q}"
         " --out {output.rows:q}"

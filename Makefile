@@ -1,0 +1,64 @@
+# Thoughtline: set-up and the three commands that a newcomer needs. `make help` lists them.
+SHELL := /bin/bash -euo pipefail
+.DEFAULT_GOAL := help
+
+ENVIRONMENTS := driver data verify generate train
+PYTHON_VERSION := 3.11
+UV_VERSION := 0.13.9
+DRIVER := .venv/driver/bin
+RECIPE ?= recipes/demo.yaml
+
+# Wheels that lie on this machine serve uv as they serve pip; a CPU build of torch comes from there, or from PyTorch's own index.
+export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
+TORCH_BACKEND := $(if $(wildcard $(addsuffix /torch-*+cpu-*.whl,$(PIP_FIND_LINKS))),,--torch-backend cpu)
+UV := .venv/uv/bin/uv
+
+.PHONY: help setup demo test lint clean locks reference
+
+help:  ## list what can be made
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: $(ENVIRONMENTS:%=.venv/%/ready)  ## install the environments into .venv/ (no root; once)
+
+$(UV):
+	@python3 -m venv .venv/uv || { echo "error: python3 cannot make virtual environments; on Debian or Ubuntu: apt install python3-venv" >&2; rm -rf .venv/uv; exit 1; }
+	@.venv/uv/bin/pip install -q --disable-pip-version-check uv==$(UV_VERSION)
+
+.venv/%/ready: envs/%.txt | $(UV)
+	@echo "environment $*: $$(grep -cE '^[a-z0-9]' envs/$*.txt) packages from envs/$*.txt"
+	@rm -rf .venv/$*
+	@$(UV) venv -q --python $(PYTHON_VERSION) .venv/$*
+	@$(UV) pip install -q --python .venv/$*/bin/python --no-deps $(if $(filter generate train,$*),$(TORCH_BACKEND)) -r envs/$*.txt
+	@echo "$(CURDIR)/scripts" > .venv/$*/lib/python$(PYTHON_VERSION)/site-packages/thoughtline.pth
+	@printf '#!%s\nfrom thoughtline.cli import main\n\nmain()\n' "$(CURDIR)/.venv/$*/bin/python" > .venv/$*/bin/thoughtline
+	@chmod +x .venv/$*/bin/thoughtline
+	@.venv/$*/bin/python -m compileall -q -j 0 .venv/$*/lib || true
+	@touch $@
+
+demo: setup  ## the main job: the demo recipe, from questions to scores and the report
+	@$(DRIVER)/snakemake --profile profiles/local --config recipe=$(RECIPE)
+	@$(DRIVER)/thoughtline scores table --recipe $(RECIPE)
+
+test: setup  ## all tests
+	@tests/run
+
+lint: setup  ## ruff, snakefmt, snakemake --lint
+	@$(DRIVER)/ruff check scripts tests
+	@$(DRIVER)/ruff format --check scripts tests
+	@$(DRIVER)/snakefmt --check -l 160 Snakefile rules
+	@$(DRIVER)/snakemake --lint
+
+reference: setup  ## write docs/recipe.schema.json and docs/reference.md
+	@$(DRIVER)/thoughtline recipe reference
+
+locks: $(UV)  ## resolve envs/*.in into the locks envs/*.txt
+	@for name in $(ENVIRONMENTS); do \
+	  $(UV) pip compile -q --no-header --python-version $(PYTHON_VERSION) --python-platform x86_64-manylinux_2_28 --generate-hashes \
+	    --override envs/overrides.txt envs/$$name.in -o envs/$$name.txt; \
+	  sed -i '/^torch==/,/^[^ ]/{/--hash/d; s/^\(torch==[^ ]*\).*/\1/}; /^torch\(vision\|audio\|codec\)==/,/^    # via/d' envs/$$name.txt; \
+	  cat envs/$$name.nodeps >> envs/$$name.txt 2>/dev/null || true; \
+	  echo "envs/$$name.txt"; done
+
+clean:  ## remove only what these commands made: environments, results, caches
+	@rm -rf .venv results .snakemake .pytest_cache .ruff_cache
+	@find scripts tests rules -name __pycache__ -type d -prune -exec rm -rf {} +

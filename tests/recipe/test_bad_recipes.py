@@ -1,0 +1,245 @@
+"""Every mistake stops before any job with one message that names the key and what would be right."""
+
+import copy
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from thoughtline.common.errors import UserError
+from thoughtline.recipe.load import load
+
+ROOT = Path(__file__).parents[2]
+DEMO = yaml.safe_load((ROOT / "recipes/demo.yaml").read_text())
+
+
+def change(*path, value=None, remove=False):
+    """A copy of the demo with one key changed or removed."""
+    recipe = copy.deepcopy(DEMO)
+    *way, last = path
+    place = recipe
+    for key in way:
+        place = place[key]
+    if remove:
+        del place[last]
+    else:
+        place[last] = value
+    return recipe
+
+
+HUB = {"id": "a/b", "revision": "main"}
+MISTAKES = {
+    "unknown key": (change("tittle", value="x"), r"tittle: unknown key; did you mean 'title'\?"),
+    "unknown nested key": (
+        change("traces", "teacher", "sampling", "temprature", value=1.0),
+        r"traces\.teacher\.sampling\.temprature: unknown key; did you mean 'temperature'\?",
+    ),
+    "unknown key of a verifier": (
+        change("verdicts", "code", "second", value=2),
+        r"verdicts\.code\.code\.second: unknown key; did you mean 'seconds'",
+    ),
+    "missing key": (change("targets", remove=True), r"targets: is missing"),
+    "wrong type": (change("seed", value="many"), r"seed: input should be a valid integer \(found 'many'\)"),
+    "number as text": (
+        change("models", "verified", "stages", 0, "learning_rate", value="1e-4"),
+        r"models\.verified\.stages\.0\.learning_rate: input should be a valid number",
+    ),
+    "out of range": (
+        change("traces", "teacher", "sampling", "temperature", value=-1.0),
+        r"sampling\.temperature: input should be greater than or equal to 0",
+    ),
+    "a name with a slash": (change("name", value="a/b"), r"name: string should match"),
+    "unknown domain": (
+        change("questions", "math-train", "domain", value="maths"),
+        r"domain: 'maths' is not allowed; use one of 'math'",
+    ),
+    "unknown verifier": (
+        change("verdicts", "math", value={"verifier": "mathverify"}),
+        r"verdicts\.math: unknown verifier; use one of 'math_verify'",
+    ),
+    "verifier left out": (
+        change("verdicts", "math", value={"seconds": 3.0}),
+        r"verdicts\.math: does not say which verifier",
+    ),
+    "unknown filter": (
+        change("questions", "code-train", "sources", "basics", "filters", value=["has_test"]),
+        r"unknown filter 'has_test'; known: .*has_tests",
+    ),
+    "filter argument": (
+        change("questions", "code-train", "sources", "basics", "filters", value=[{"min_length": {"chars": 3}}]),
+        r"filters\.0: .*min_length.*chars",
+    ),
+    "two origins": (
+        change("questions", "code-train", "sources", "basics", "hub", value={**HUB, "revision": "0" * 40}),
+        r"needs exactly one of hub, local, reasoning_gym, has hub and local",
+    ),
+    "a moving revision": (
+        change("questions", "code-train", "sources", "basics", value={"hub": HUB, "licence": "MIT", "credit": "x"}),
+        r"hub\.revision: 'main' is no full commit hash; give the 40 hex digits",
+    ),
+    "no licence": (
+        change("questions", "code-train", "sources", "basics", "licence", remove=True),
+        r"basics\.licence: is missing",
+    ),
+    "unknown model": (
+        change("traces", "teacher", "model", value="smollm"),
+        r"traces\.teacher\.model: there is no model 'smollm'; known: smollm2",
+    ),
+    "unknown question set": (
+        change("traces", "teacher", "questions", value=["maths"]),
+        r"there is no question set 'maths'",
+    ),
+    "training on a benchmark": (
+        change("traces", "teacher", "questions", value=["math-heldout"]),
+        r"'math-heldout' is a benchmark; training on it would make its scores worthless",
+    ),
+    "a benchmark that training contains": (
+        change("benchmarks", "math-heldout", "partition", remove=True),
+        r"benchmarks\.math-heldout\.sources\.sums: takes the same rows as questions\.math-train\.sources\.sums",
+    ),
+    "unknown prompt": (
+        change("traces", "teacher", "prompt", value="fewshot"),
+        r"traces\.teacher\.prompt: there is no prompt 'fewshot'",
+    ),
+    "a domain without a prompt": (
+        change("prompts", "few_shot", "code", remove=True),
+        r"prompt 'few_shot' has no entry for domain 'code'",
+    ),
+    "a broken template": (
+        change("prompts", "zero_shot", "math", "template", value="{{ problem"),
+        r"zero_shot\.math\.template: is no usable template",
+    ),
+    "a template with an unknown variable": (
+        change("prompts", "zero_shot", "math", "template", value="{{ problem }} {{ question }}"),
+        r"'question' is undefined.*; it may use problem, choices",
+    ),
+    "a template without the problem": (
+        change("prompts", "zero_shot", "math", "template", value="Go."),
+        r"does not show the problem",
+    ),
+    "unknown dataset": (
+        change("models", "verified", "stages", 0, "dataset", value="verify"),
+        r"stages\.0\.dataset: there is no dataset 'verify'",
+    ),
+    "batch not divisible": (
+        change("models", "verified", "stages", 0, "global_batch", value=9),
+        r"global_batch 9 is not divisible by micro_batch x ranks",
+    ),
+    "cutoff longer than the context": (
+        change("models", "verified", "stages", 0, "max_length", value=10000),
+        r"max_length: 10000 tokens do not fit into the context of 'smollm2' \(8192\)",
+    ),
+    "a base that is missing": (
+        change("models", "verified", "base", value="qwen"),
+        r"models\.verified\.base: there is no model 'qwen'",
+    ),
+    "bases in a circle": (
+        change("models", "verified", "base", value="verified"),
+        r"models\.verified\.base: goes in a circle: verified -> verified",
+    ),
+    "weights of two kinds": (
+        change("models", "smollm2", "local", value={"path": "x"}),
+        r"needs exactly one of hub, package, local, endpoint, base, has package and local",
+    ),
+    "stages without a base": (
+        change("models", "verified", value={k: v for k, v in DEMO["models"]["verified"].items() if k != "base"}),
+        r"models\.verified: needs exactly one of",
+    ),
+    "repeated seeds": (change("models", "verified", "seeds", value=[1, 1]), r"seeds \[1, 1\] repeat"),
+    "no room for the prompt": (
+        change("traces", "teacher", "sampling", "max_tokens", value=2048),
+        r"max_tokens: 2048 tokens leave no room for the prompt in the context of 'smollm2' \(2048\)",
+    ),
+    "samples that are all the same": (
+        change("traces", "teacher", "sampling", "temperature", value=0.0),
+        r"traces\.teacher\.samples: 4 samples at temperature 0 are all the same",
+    ),
+    "a benchmark without a verifier": (
+        change("verdicts", "math", value={"verifier": "none"}),
+        r"benchmarks\.math-heldout: has no verifier for domain 'math'",
+    ),
+    "unit tests for mathematics": (
+        change("verdicts", "math", value={"verifier": "code"}),
+        r"verdicts\.math\.verifier: unit tests cannot judge the domain 'math'",
+    ),
+    "a judge that is missing": (
+        change("verdicts", "math", value={"verifier": "judge", "model": "gpt", "template": "{{ problem }}"}),
+        r"verdicts\.math\.model: there is no model 'gpt'",
+    ),
+    "a judge's bad pattern": (
+        change("verdicts", "math", value={"verifier": "judge", "model": "smollm2", "template": "x", "yes": "("}),
+        r"'\(' is no regular expression",
+    ),
+    "arms in a circle": (
+        change("datasets", "verified", "same_questions_as", value="unverified"),
+        r"same_questions_as: goes in a circle",
+    ),
+    "length without a tokenizer": (
+        change("datasets", "verified", "tokenizer", remove=True),
+        r"max_tokens and tokenizer go together",
+    ),
+    "counts and weights": (
+        change("datasets", "verified", "mixture", value={"counts": {"math": 1}, "weights": {"math": 1.0}, "total": 3}),
+        r"needs exactly one of counts, weights, has counts and weights",
+    ),
+    "a model trained on its own traces": (
+        change("traces", "teacher", "model", value="verified-seed1"),
+        r"traces\.teacher\.model: there is no model 'verified-seed1'|would be trained on its own traces",
+    ),
+    "an unknown target": (
+        change("targets", "evaluate", value=["verifed"]),
+        r"targets\.evaluate: there is no model 'verifed'",
+    ),
+    "a comparison with nobody": (
+        change("targets", "compare", value=[{"title": "t", "a": "smollm2", "b": "other"}]),
+        r"targets\.compare\.0: compares 'other', which is not evaluated",
+    ),
+    "a partition that is not there": (
+        change("questions", "math-train", "partition", value={"parts": 2, "keep": [2]}),
+        r"keep \[2\] must name parts 0 to 1",
+    ),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_one_clear_message(tmp_path, mistake):
+    recipe, message = MISTAKES[mistake]
+    path = tmp_path / "recipe.yaml"
+    path.write_text(yaml.safe_dump(recipe, sort_keys=False))
+    with pytest.raises(UserError) as error:
+        load(path)
+    text = str(error.value)
+    assert re.search(message, text), text
+    assert text.startswith(str(path)) and "\n" not in text and len(text) < 700
+    assert error.value.right
+
+
+def test_the_line_is_named(tmp_path):
+    path = tmp_path / "recipe.yaml"
+    lines = (ROOT / "recipes/demo.yaml").read_text().splitlines()
+    number = next(n for n, line in enumerate(lines) if "temperature: 0.7" in line)
+    lines[number] = lines[number].replace("temperature: 0.7", "temperature: hot")
+    path.write_text("\n".join(lines))
+    with pytest.raises(UserError, match=rf"recipe\.yaml:{number + 1}: traces\.teacher\.sampling\.temperature"):
+        load(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("name: x\nname: y\n", r":2: key 'name' is given twice"),
+        ("name: [x\n", r":2: is not YAML"),
+        ("- a\n", "is no mapping of keys"),
+        ("", "is no mapping of keys"),
+    ],
+)
+def test_yaml_mistakes(tmp_path, text, message):
+    path = tmp_path / "recipe.yaml"
+    path.write_text(text)
+    with pytest.raises(UserError, match=message):
+        load(path)
+
+
+def test_a_missing_file(tmp_path):
+    with pytest.raises(UserError, match="does not exist"):
+        load(tmp_path / "none.yaml")

@@ -1,0 +1,80 @@
+"""Expansion, settings, paths, and the pages that are generated from the schema."""
+
+import copy
+from pathlib import Path
+
+import pytest
+import yaml
+from thoughtline.recipe import settings
+from thoughtline.recipe.expand import expand, group
+from thoughtline.recipe.load import load, parse
+from thoughtline.recipe.paths import Paths
+from thoughtline.recipe.reference import reference_page, schema_text
+
+ROOT = Path(__file__).parents[2]
+DEMO = yaml.safe_load((ROOT / "recipes/demo.yaml").read_text())
+
+
+@pytest.fixture(scope="module")
+def demo():
+    return load(ROOT / "recipes/demo.yaml")
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "recipes").glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_recipe_is_good(path):
+    assert load(path).name == path.stem
+
+
+def test_generated_pages_have_not_drifted():
+    assert (ROOT / "docs/recipe.schema.json").read_text() == schema_text(), "run `make reference`"
+    assert (ROOT / "docs/reference.md").read_text() == reference_page(), "run `make reference`"
+
+
+def test_seeds_become_models(demo):
+    assert group(demo, "verified") == ["verified-seed1", "verified-seed2"]
+    assert [demo.models[name].stages[0].seed for name in group(demo, "verified")] == [1, 2]
+    assert expand(demo) == demo
+
+
+def test_stages_become_a_chain():
+    data = copy.deepcopy(DEMO)
+    stages = data["models"]["verified"]["stages"]
+    data["models"]["verified"]["stages"] = [stages[0], {**stages[0], "dataset": "unverified"}]
+    recipe = parse(data, ROOT / "recipes/demo.yaml")
+    assert recipe.models["verified-seed1.stage1"].base == "smollm2"
+    assert recipe.models["verified-seed1"].base == "verified-seed1.stage1"
+    assert recipe.models["verified-seed1"].stages[0].dataset == "unverified"
+    assert group(recipe, "verified") == ["verified-seed1", "verified-seed2"]
+
+
+def test_a_trained_model_is_served_as_its_base(demo):
+    assert settings.engine_of(demo, "verified-seed1") == settings.engine_of(demo, "smollm2")
+
+
+def test_settings_change_only_with_what_they_depend_on(demo):
+    data = copy.deepcopy(DEMO)
+    data["traces"]["teacher"]["sampling"]["temperature"] = 0.8
+    changed = parse(data, ROOT / "recipes/demo.yaml")
+    assert settings.traces(demo, "teacher", "math-train") != settings.traces(changed, "teacher", "math-train")
+    assert settings.traces(demo, "smollm2", "math-heldout") == settings.traces(changed, "smollm2", "math-heldout")
+    assert settings.questions(demo, "math-train") == settings.questions(changed, "math-train")
+    assert settings.verdicts(demo, "math-train") == settings.verdicts(changed, "math-train")
+    assert settings.train(demo, "verified-seed1") == settings.train(changed, "verified-seed1")
+
+
+def test_names_of_jobs_are_no_settings_of_what_they_share(demo):
+    """Two arms with equal settings differ by name and seed only."""
+    one, two = settings.train(demo, "verified-seed1"), settings.train(demo, "verified-seed2")
+    assert {key for key in one if one[key] != two[key]} == {"model", "seed"}
+
+
+def test_the_graph_of_files(demo):
+    paths = Paths(demo, "results")
+    assert paths.rows("traces", "teacher", "math-train") == ["results/demo/traces/teacher/math-train/0000.parquet"]
+    assert paths.targets() == ["results/demo/report/index.html"]
+    assert len(paths.scores()) == 5 * 4
+    assert paths.dataset_inputs("unverified")["same"] == ["results/demo/datasets/verified/rows.parquet"]
+    assert len(paths.dataset_inputs("verified")["benchmarks"]) == 4
+    assert paths.answerer_model("teacher", "math-train") == ["results/demo/models/smollm2/model.json"]
+    assert paths.answerer_model("verified-seed1", "math-heldout") == ["results/demo/models/verified-seed1/model.json"]
+    assert paths.local_sources("code-train") == ["data/code/problems.jsonl"]
