@@ -1,0 +1,1 @@
+"""Questions: prompts with ground truth, from sources through filters to shards."""
