@@ -142,18 +142,17 @@ class Keeper:
         write_state(self.folder, status=status, port=self.port, command=self.command, error=error)
 
     def end(self) -> None:
-        """End the server and everything below it; also what it left to us when it died (we are the subreaper)."""
-        for number, grace in ((signal.SIGTERM, GRACE), (signal.SIGKILL, GRACE)):
-            # Ask the server alone at first: it ends its own children in order.
-            first = number == signal.SIGTERM and self.process is not None and self.process.poll() is None
-            for pid in [self.process.pid] if first and self.process else descendants(os.getpid()):
+        """End the server, then whatever is left below us: what it orphans becomes our child (we are the subreaper)."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(GRACE)
+        end = time.monotonic() + GRACE
+        while (left := descendants(os.getpid())) and time.monotonic() < end:
+            for pid in left:
                 with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, number)
-            end = time.monotonic() + grace
-            while time.monotonic() < end and (left := descendants(os.getpid())):
-                if self.process is not None and self.process.poll() is not None and number == signal.SIGTERM and left:
-                    break
-                time.sleep(0.05)
+                    os.kill(pid, signal.SIGKILL)
+            time.sleep(0.05)
             self.reap()
 
     def reap(self) -> None:

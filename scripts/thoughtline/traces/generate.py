@@ -1,0 +1,303 @@
+"""Raw generations of one model on one shard of questions: every (question, sample) ends as exactly one row.
+
+Rows finish in any order and go to a journal at once; the shard is written when all are there. A row is taken from the
+journal when its identity (rows.trace_id) is the same, so an interrupted run goes on where it was, more samples or
+questions cost only what is new, and a changed prompt, model or sampling reuses nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..common.canonical import canonical_json
+from ..common.deadline import Deadline
+from ..common.errors import OutOfTime, UserError
+from ..common.files import read_json
+from ..common.journal import Journal
+from ..common.progress import Progress
+from ..common.rows import QUESTIONS, TRACES, read_rows, seed_of, trace_id, write_rows
+from .client import ChatClient, Reply, ServiceError
+from .engine import revision_text
+from .prompts import Messages, messages_of
+from .server import Server, serving
+
+FORMAT = 1
+"""Of the journal's rows."""
+
+GRACE = 15.0
+"""Seconds that running requests get to finish once the deadline has passed."""
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Request:
+    """One row to make."""
+
+    trace_id: str
+    question_id: str
+    sample: int
+    seed: int
+    messages: Messages
+
+
+@dataclass(frozen=True)
+class Options:
+    """What cannot change a result."""
+
+    concurrency: int = 64
+    retries: int = 5
+    request_seconds: float = 1800
+    linger: float = 0
+    port: int | None = None
+    servers: Path | None = None
+    start_seconds: float = 1800
+
+
+def revision_of(settings: dict[str, Any], model: dict[str, Any] | None) -> str:
+    """The revision that trace ids are made of: weights and engine settings, or what an endpoint says of itself."""
+    endpoint = settings.get("endpoint")
+    if endpoint:
+        return canonical_json({"model": endpoint["model"], "revision": endpoint["revision"]})
+    if model is None:
+        raise UserError("--model", "is missing", "give the model's model.json (only an endpoint needs none)")
+    return revision_text(model["revision"], settings.get("engine") or {})
+
+
+def requests_of(questions: list[Row], settings: dict[str, Any], revision: str) -> list[Request]:
+    """All rows that a shard's traces must have, in the order of questions, then samples.
+
+    Raises:
+        UserError: a question occurs twice.
+    """
+    repeated = [key for key, count in Counter(row["question_id"] for row in questions).items() if count > 1]
+    if repeated:
+        raise UserError("--questions", f"question_id {repeated[0]} occurs more than once", "curate the questions again")
+    found = []
+    for question in questions:
+        messages = messages_of(settings["prompt"], question)
+        for sample in range(settings["samples"]):
+            key = trace_id(question["question_id"], messages, revision, settings["sampling"], sample)
+            seed = seed_of(key, settings["seed"])
+            found.append(Request(key, question["question_id"], sample, seed, messages))
+    return found
+
+
+def row_of(request: Request, reply: Reply) -> Row:
+    """A row of rows.TRACES."""
+    return {
+        "trace_id": request.trace_id,
+        "question_id": request.question_id,
+        "sample": request.sample,
+        "seed": request.seed,
+        "status": reply.status,
+        "finish_reason": reply.finish_reason,
+        "reasoning": reply.reasoning,
+        "response": reply.response,
+        "error": reply.error,
+        "prompt_tokens": reply.prompt_tokens,
+        "completion_tokens": reply.completion_tokens,
+        "messages": canonical_json(request.messages),
+    }
+
+
+async def complete_all(
+    requests: list[Request],
+    sampling: dict[str, Any],
+    client: ChatClient,
+    journal: Journal,
+    deadline: Deadline,
+    progress: Progress,
+    concurrency: int,
+    check: Callable[[], None] = lambda: None,
+) -> list[Row]:
+    """The rows of `requests`; each is in the journal as soon as it is finished.
+
+    Not in the journal: rows that failed because all tries were used up, which another run may mend.
+
+    Args:
+        check: called about once a second; raises when the service is known to be gone.
+
+    Raises:
+        OutOfTime: the deadline has passed; requests that ran then had GRACE seconds to finish.
+        ServiceError: the service is down; what had finished is kept.
+    """
+    rows: list[Row] = []
+    waiting = iter(requests)
+    running: dict[asyncio.Task[Reply], Request] = {}
+    started = time.monotonic()
+
+    async def collect(seconds: float) -> None:
+        done, _ = await asyncio.wait(running, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        replies = [(running.pop(task), task) for task in done]
+        broken = [task.exception() for _, task in replies if task.exception()]
+        answered = [(request, task.result()) for request, task in replies if not task.exception()]
+        fresh = [row_of(request, reply) for request, reply in answered]
+        journal.append(*[row for row, (_, reply) in zip(fresh, answered, strict=True) if reply.permanent])
+        rows.extend(fresh)
+        rate = client.usage.completion_tokens / (time.monotonic() - started)
+        progress.advance(len(fresh), f"{rate:.0f} tokens/s")
+        if broken:
+            raise broken[0]  # type: ignore[misc]
+
+    try:
+        while True:
+            if deadline.passed:
+                end = time.monotonic() + GRACE
+                while running and (left := end - time.monotonic()) > 0:
+                    await collect(left)
+                raise OutOfTime
+            check()
+            while len(running) < concurrency and (request := next(waiting, None)):
+                running[asyncio.create_task(client.complete(request.messages, sampling, request.seed))] = request
+            if not running:
+                return rows
+            await collect(1.0)
+    finally:
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+
+def key_of(endpoint: dict[str, Any]) -> str | None:
+    """The endpoint's key from its environment variable."""
+    name = endpoint.get("key_variable")
+    if not name:
+        return None
+    if not os.environ.get(name):
+        raise UserError(f"environment variable {name}", "is not set", f"set it to the key of {endpoint['url']}")
+    return os.environ[name]
+
+
+@contextlib.contextmanager
+def _service(
+    settings: dict[str, Any], model_json: Path | None, work: Path, options: Options, deadline: Deadline
+) -> Iterator[tuple[Callable[[], ChatClient], Server | None]]:
+    """How to reach who answers: a maker of clients, and the server if it is ours."""
+    limits: dict[str, Any] = {
+        "concurrency": options.concurrency,
+        "retries": options.retries,
+        "request_seconds": options.request_seconds,
+    }
+    endpoint = settings.get("endpoint")
+    if endpoint:
+        key = key_of(endpoint)
+        yield lambda: ChatClient(endpoint["url"], endpoint["model"], key, **limits), None
+        return
+    assert model_json is not None
+    folder = options.servers or (work.parent / "servers" if options.linger else work / "server")
+    with serving(
+        model_json,
+        settings.get("engine") or {},
+        folder=folder,
+        linger=options.linger,
+        port=options.port,
+        start_seconds=options.start_seconds,
+        deadline=deadline,
+    ) as server:
+        known = {"health_url": server.health_url, "diagnose": server.diagnose}
+        yield lambda: ChatClient(server.base_url, server.model, **limits, **known), server
+
+
+def _make(
+    requests: list[Request],
+    label: str,
+    settings: dict[str, Any],
+    model_json: Path | None,
+    work: Path,
+    options: Options,
+    deadline: Deadline,
+    journal: Journal,
+) -> tuple[list[Row], dict[str, Any]]:
+    """All rows, from the journal or new, and what the sidecar says of making them."""
+    reused = [journal.rows[request.trace_id] for request in requests if request.trace_id in journal.rows]
+    missing = [request for request in requests if request.trace_id not in journal.rows]
+    details: dict[str, Any] = {"rows_reused": len(reused)}
+    if not missing:
+        return reused, details
+    deadline.check()
+    with _service(settings, model_json, work, options, deadline) as (make_client, server):
+
+        def check() -> None:
+            if server and not server.alive():
+                raise ServiceError("vLLM server", "ended while requests were running", server.diagnose())
+
+        async def run() -> tuple[list[Row], ChatClient]:
+            async with make_client() as client:
+                with Progress(len(requests), label, done=len(reused)) as progress:
+                    rows = await complete_all(
+                        missing, settings["sampling"], client, journal, deadline, progress, options.concurrency, check
+                    )
+            return rows, client
+
+        started = time.monotonic()
+        rows, client = asyncio.run(run())
+        seconds = time.monotonic() - started
+    details |= {
+        "server": list(server.command) if server else None,
+        "requests": client.usage.requests,
+        "retries": client.usage.retries,
+        "prompt_tokens": client.usage.prompt_tokens,
+        "output_tokens": client.usage.completion_tokens,
+        "seconds": round(seconds, 3),
+        "tokens_per_second": round(client.usage.completion_tokens / max(seconds, 1e-9), 1),
+    }
+    return reused + rows, details
+
+
+def generate(
+    settings: dict[str, Any],
+    model_json: Path | None,
+    questions_file: Path,
+    out: Path,
+    work: Path,
+    options: Options,
+    deadline: Deadline,
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Write the traces of one shard; returns the sidecar's (counts, details).
+
+    Args:
+        settings: recipe.settings.traces.
+        model_json: the model's model.json; None for an endpoint.
+        questions_file: a Parquet file of rows.QUESTIONS.
+        out: the Parquet file of rows.TRACES to write.
+        work: journal and server logs; kept, so that later runs reuse rows. The caller holds its lease.
+        options: what cannot change the result.
+        deadline: when to stop.
+
+    Raises:
+        OutOfTime: run again to go on.
+        UserError: bad input, a service that is down, or a full disk; finished rows are kept.
+    """
+    model = read_json(model_json) if model_json else None
+    revision = revision_of(settings, model)
+    questions = read_rows(questions_file, QUESTIONS)
+    requests = requests_of(questions, settings, revision)
+    label = f"traces {out.parent.parent.name}/{out.parent.name} {out.stem}"
+    try:
+        with Journal(work / "traces.jsonl", "trace_id", {"format": FORMAT, "code": settings.get("code")}) as journal:
+            rows, details = _make(requests, label, settings, model_json, work, options, deadline, journal)
+        write_rows(out, rows, TRACES, ["question_id", "sample"])
+    except OSError as error:
+        raise UserError(
+            str(error.filename or out),
+            f"cannot be written ({error.strerror or error})",
+            "make room or mend the folder, then run the same command again: finished rows are kept",
+        ) from error
+    status = Counter(row["status"] for row in rows)
+    counts = {
+        "in": len(questions) * settings["samples"],
+        "out": len(rows),
+        "dropped": {},
+        "questions": len(questions),
+        "status": dict(sorted(status.items())),
+    }
+    return counts, {"model": model["name"] if model else settings["endpoint"]["model"], "revision": revision, **details}
