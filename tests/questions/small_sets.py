@@ -15,10 +15,11 @@ def source_of(name="a", path=None, **keys):
     }  # fmt: skip
 
 
-def settings_of(*sources, domain="math", shards=1, exact=True, similarity=None, limit=None):
+def settings_of(*sources, domain="math", shards=1, exact=True, similarity=None, partition=None, limit=None):
     return {
         "set": "set", "domain": domain, "shards": shards, "sources": list(sources), "limit": limit, "seed": 42,
-        "deduplicate": {"exact": exact, "similarity": similarity}, "code": "", "environment": {},
+        "deduplicate": {"exact": exact, "similarity": similarity}, "partition": partition,
+        "code": "", "environment": {},
     }  # fmt: skip
 
 

@@ -90,6 +90,41 @@ def test_a_new_source_moves_no_row(jsonl, written):
     assert sum(map(len, both)) == 100
 
 
+def test_parts_are_disjoint_whole_and_spread_over_shards(jsonl, tmp_path, written):
+    source = source_of(path=jsonl(ROWS))
+    everything = [row for shard in written(settings_of(source, shards=2), "all") for row in shard]
+    parts = {}
+    for keep in ([0], [1], [0, 1]):
+        shards = written(settings_of(source, shards=2, partition={"parts": 2, "keep": keep}), f"part{keep}")
+        assert all(shards)  # a part is no shard: each has rows of both
+        parts[tuple(keep)] = {row["question_id"] for shard in shards for row in shard}
+    assert not parts[0,] & parts[1,]
+    assert parts[0,] | parts[1,] == parts[0, 1] == {row["question_id"] for row in everything}
+    assert min(len(parts[0,]), len(parts[1,])) >= 15
+    dropped = pq.read_table(tmp_path / "part[0]" / "dropped.parquet").to_pylist()
+    assert {row["reason"] for row in dropped} == {"partition"}
+    assert len(dropped) == len(parts[1,])
+
+
+def test_likeness_is_judged_before_the_parts_so_they_share_no_near_duplicate(jsonl, curated):
+    rows = [
+        {"problem": f"A bag holds {n} red marbles and {n} blue ones. How many marbles does it hold?"}
+        for n in range(10, 40)
+    ]
+    rows += [{"problem": "What is 2 + 2?"}, {"problem": "Name a prime below 3."}, {"problem": "How long is an hour?"}]
+    source = source_of(path=jsonl(rows))
+    kept = [
+        curated(settings_of(source, similarity=90, partition={"parts": 3, "keep": [part, 2]})).questions
+        for part in (0, 1)
+    ]
+    marbles = {question["problem"] for part in kept for question in part if "marbles" in question["problem"]}
+    assert len(marbles) <= 1
+    assert {question["problem"] for part in kept for question in part} == {
+        rows[0]["problem"],
+        *(row["problem"] for row in rows[30:]),
+    }
+
+
 @given(texts=st.lists(st.text(alphabet="abAB \n", max_size=4), min_size=1, max_size=30), shards=st.integers(1, 7))
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_every_row_ends_in_one_shard_or_among_the_dropped(texts, shards, jsonl, tmp_path, written):

@@ -18,7 +18,7 @@ Load the sources of a question set, keep the rows that its recipe asks for, and 
 OUT/0000.parquet, 0001.parquet, ... (the row format of docs/contracts.md, one file a shard, sorted by
 question_id) with a sidecar each. OUT/dropped.parquet lists every row that was left out, and why.
 
-Steps, in this order: load, where, take, normalise, filters, deduplicate, limit.
+Steps, in this order: load, where, take, normalise, filters, deduplicate, partition, limit.
 
 Sources on the Hugging Face hub are fetched by their pinned revision. Without internet set
 THOUGHTLINE_STAGE to a folder that holds OWNER/NAME/REVISION/ (made by `hf download --repo-type dataset

@@ -25,7 +25,10 @@ DROPPED = pa.schema(
     [
         ("source", pa.string()),
         ("index_in_source", pa.int64()),  # row number from 0
-        ("reason", pa.string()),  # where, take, no_problem, bad_*, a filter's name, duplicate, near_duplicate, limit
+        (
+            "reason",
+            pa.string(),
+        ),  # where, take, no_problem, bad_*, a filter's name, duplicate, near_duplicate, partition, limit
         ("problem", pa.string()),  # its first EXCERPT characters; null when there is none
         ("same_as", pa.string()),  # question_id of the kept question that it repeats, else null
     ]
@@ -88,7 +91,8 @@ def curate(settings: dict[str, Any], work: Path, deadline: Deadline) -> Pool:
     """The questions of a set, sorted by id, and what was dropped on the way.
 
     Args:
-        settings: {"set", "domain", "shards", "sources": [{"name", ...}], "deduplicate", "limit"}.
+        settings: {"set", "domain", "shards", "sources": [{"name", ...}], "deduplicate", "partition",
+            "limit"}.
         work: folder for temporary files.
 
     Raises:
@@ -106,6 +110,9 @@ def curate(settings: dict[str, Any], work: Path, deadline: Deadline) -> Pool:
         pool.facts[source["name"]] = {"licence": source.get("licence"), "credit": source.get("credit"), **loaded.facts}
         add_source(pool, source, settings["domain"], loaded.table, deadline)
     deduplicate(pool, settings.get("deduplicate") or {}, settings["set"], deadline)
+    if rule := settings.get("partition"):
+        parts = [part_of(question["question_id"], rule["parts"]) for question in pool.questions]
+        pool.drop_questions({at: ("partition", None) for at, part in enumerate(parts) if part not in rule["keep"]})
     pool.questions.sort(key=lambda question: question["question_id"])
     if limit := settings.get("limit"):
         pool.drop_questions(dict.fromkeys(range(limit, len(pool.questions)), ("limit", None)))
@@ -186,6 +193,11 @@ def deduplicate(pool: Pool, rule: dict[str, Any], set_name: str, deadline: Deadl
 
             like = near_duplicates([compared_text(question) for question in pool.questions], similarity, step=step)
         pool.drop_questions({place: ("near_duplicate", ids[first]) for place, first in like.items()})
+
+
+def part_of(question: str, parts: int) -> int:
+    """The part of a question, 0 .. parts-1, from other digits of its id than its shard (rows.shard_of)."""
+    return int(question[12:24], 16) % parts
 
 
 def _why_empty(pool: Pool) -> str:
