@@ -5,8 +5,13 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from hypothesis import settings as hypothesis_settings
 from thoughtline.common.canonical import canonical_json
 from thoughtline.common.rows import QUESTIONS, TRACES, VERDICTS, question_id, trace_id, write_rows
+
+# The same examples each time, and no verdict on how busy the machine is.
+hypothesis_settings.register_profile("steady", deadline=None, derandomize=True)
+hypothesis_settings.load_profile("steady")
 
 CODES = {
     "C": ("correct", ""),

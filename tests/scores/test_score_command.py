@@ -5,7 +5,10 @@ import argparse
 import pyarrow.parquet as pq
 import pytest
 from thoughtline.common.command import guarded
+from thoughtline.common.environments import ROOT
 from thoughtline.common.rows import QUESTIONS, TRACES, VERDICTS, read_rows, write_rows
+from thoughtline.recipe import settings as recipe_settings
+from thoughtline.recipe.load import load
 from thoughtline.scores.cli import register
 
 
@@ -148,3 +151,12 @@ def test_compare_refuses_other_files(tmp_path, benchmark_files, capsys):
     assert scores("show", tmp_path / "none.json") == 2
     assert scores("compare", files.out, tmp_path / "none.json") == 2
     assert capsys.readouterr().err.count("give a file that `thoughtline scores score` wrote") == 3
+
+
+def test_the_settings_of_a_recipe_fit(tmp_path, benchmark_files):
+    recipe = load(ROOT / "recipes/demo.yaml")
+    settings = recipe_settings.scores(recipe, next(iter(recipe.benchmarks)))
+    files = benchmark_files(tmp_path, ["C" * settings["samples"]])
+    place = files.arguments.index("--settings") + 1
+    assert scores(*files.arguments[:place], recipe_settings.text(settings), *files.arguments[place + 1 :]) == 0
+    assert files.read()["settings"] == settings

@@ -19,7 +19,7 @@ def register(subparsers: argparse._SubParsersAction) -> None:
     """Add the verbs of `scores`."""
     score = subparsers.add_parser(
         "score", help="sum up a model's verdicts on a benchmark",
-        description="Sum up a model's verdicts on a benchmark: mean accuracy over k runs a question, standard error and 95 %% "
+        description="Sum up a model's verdicts on a benchmark: mean accuracy over k runs a question, standard error and 95 % "
         "interval with questions as the sampling unit, pass@k, majority vote. Writes B.json and, beside it, B.questions.parquet.",
     )  # fmt: skip
     add_common(score)
@@ -41,7 +41,7 @@ def register(subparsers: argparse._SubParsersAction) -> None:
 
     compare = subparsers.add_parser(
         "compare", help="the difference between two models on the same questions",
-        description="Print the difference B - A between two models on one benchmark, paired by question, with its 95 %% interval.",
+        description="Print the difference B - A between two models on one benchmark, paired by question, with its 95 % interval.",
     )  # fmt: skip
     compare.add_argument("a", type=Path, metavar="A.json", help="a score file")
     compare.add_argument("b", type=Path, metavar="B.json", help="a score file of the same benchmark")
