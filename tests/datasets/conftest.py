@@ -162,7 +162,7 @@ def word_model(tmp_path):
     tokenizer = Tokenizer(models.WordLevel({"?": 0}, unk_token="?"))
     tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     tokenizer.enable_truncation(4)
-    tokenizer.enable_padding(length=4)
+    tokenizer.enable_padding(length=40)
     tokenizer.save(str(weights / "tokenizer.json"))
     config = {"chat_template": CHAT, "eos_token": {"content": " END"}}
     (weights / "tokenizer_config.json").write_text(json.dumps(config))

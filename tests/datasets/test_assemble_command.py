@@ -17,6 +17,7 @@ from thoughtline.common.lease import Lease
 from thoughtline.common.rows import VERDICTS, read_rows, write_rows
 from thoughtline.datasets.card import REASONS
 from thoughtline.datasets.cli import register
+from thoughtline.datasets.keep import shuffled
 from thoughtline.recipe import settings as recipe_settings
 from thoughtline.recipe.load import load
 
@@ -171,6 +172,9 @@ def test_another_seed_gives_another_order(school, settings, tmp_path):
     for seed in (1, 2):
         assert datasets(school.arguments(settings | {"seed": seed, "keep": "all"}, tmp_path / "out")) == 0
         orders.append([row["trace_id"] for row in table(tmp_path / "out/rows.parquet")])
+        assert orders[-1] == sorted(orders[-1], key=lambda trace: shuffled(seed, trace)), (
+            "hash order: domains are mixed"
+        )
     assert orders[0] != orders[1] and sorted(orders[0]) == sorted(orders[1])
 
 
