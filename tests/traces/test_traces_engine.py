@@ -1,0 +1,45 @@
+import pytest
+from thoughtline.common.errors import UserError
+from thoughtline.traces.engine import engine_options, option, revision_text
+
+ENGINE = {
+    "dtype": "float32",
+    "max_model_len": 4096,
+    "reasoning_parser": None,
+    "quantization": None,
+    "chunked_prefill": False,
+}
+
+
+def test_cpu():
+    found = engine_options({**ENGINE, "arguments": {"max_num_seqs": 64}}, on_cpu=True)
+    assert found == [
+        *("--dtype", "float32", "--max-model-len", "4096", "--no-enable-chunked-prefill"),
+        *("--max-num-batched-tokens", "8192", "--enforce-eager", "--max-num-seqs", "64"),
+    ]
+
+
+def test_gpu_leaves_defaults():
+    engine = {"dtype": "auto", "reasoning_parser": "deepseek_r1", "chunked_prefill": True, "arguments": {}}
+    assert engine_options(engine, on_cpu=False) == ["--dtype", "auto", "--reasoning-parser", "deepseek_r1"]
+    assert engine_options({}, on_cpu=False) == ["--dtype", "auto"]
+
+
+def test_a_batch_holds_the_longest_prompt_without_chunked_prefill():
+    found = engine_options({**ENGINE, "max_model_len": 32768}, on_cpu=False)
+    assert found[found.index("--max-num-batched-tokens") + 1] == "32768"
+    own = engine_options({**ENGINE, "arguments": {"max_num_batched_tokens": 99}}, on_cpu=True)
+    assert own.count("--max-num-batched-tokens") == 1 and "99" in own
+
+
+def test_forms():
+    assert option("enable_prefix_caching", False) == ["--no-enable-prefix-caching"]
+    assert option("rope_scaling", {"b": 1, "a": 2}) == ["--rope-scaling", '{"a":2,"b":1}']
+    assert option("allowed_origins", ["a", "b"]) == ["--allowed-origins", "a", "b"]
+    assert option("seed", None) == []
+    with pytest.raises(UserError, match=r"engine\.arguments\.port"):
+        option("port", 1)
+
+
+def test_revision_depends_on_weights_and_engine():
+    assert len({revision_text("a", {}), revision_text("b", {}), revision_text("a", ENGINE)}) == 3
