@@ -69,7 +69,8 @@ class Page(HTMLParser):
 
     def table(self, *head: str) -> list[list[str]]:
         """The rows below the first head row that starts with these cells."""
-        for rows in self.tables:
+        for table in self.tables:
+            rows = [[" ".join(cell.split()) for cell in row] for row in table]
             if rows and tuple(rows[0][: len(head)]) == head:
                 return rows[1:]
         raise LookupError(f"no table {head}")

@@ -5,15 +5,16 @@ import random
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 from thoughtline.common.canonical import canonical_json
 from thoughtline.common.files import write_json, write_text
 from thoughtline.common.rows import QUESTIONS, TRACES, VERDICTS, question_id, shard_name, shard_of, trace_id, write_rows
+from thoughtline.datasets.tables import DROPPED, ROWS
 from thoughtline.provenance.sidecar import write_sidecars
 from thoughtline.scores.score import QUESTION_SCORES, question_rows, read, summarise
 
 INJECTION = "</pre><script>alert('x')</script><img src=https://example.org/x.png onerror=alert(1)>\x07"
 STARTED = "2025-02-03T04:05:06+00:00"
+SOON = "2025-02-03T04:05:08+00:00"
 SETTINGS = {"code": "c0de", "environment": {"lock": "10c4"}}
 
 SAMPLING = {"temperature": 0.7, "max_tokens": 128}
@@ -65,17 +66,6 @@ RECIPE: dict[str, Any] = {
     },
 }
 
-ROWS = pa.schema(
-    [
-        ("question_id", pa.string()),
-        ("trace_id", pa.string()),
-        ("run", pa.string()),
-        ("set", pa.string()),
-        ("domain", pa.string()),
-    ]
-)
-DROPPED = pa.schema([("question_id", pa.string()), ("trace_id", pa.string()), ("reason", pa.string())])
-
 
 class Tree:
     """Writes a run of RECIPE stage by stage under `root`; `random` decides every outcome, from a fixed seed."""
@@ -83,11 +73,12 @@ class Tree:
     def __init__(self, root: Path, questions: int = 10, text: str = "2 and 2 make 4.") -> None:
         self.root, self.count, self.text = root, questions, text
         self.random = random.Random(7)
+        self.rows: dict[str, int] = {}  # rows of each dataset
         self.questions: dict[str, list[dict[str, Any]]] = {}
         self.answers: dict[tuple[str, str], list[tuple[dict[str, Any], dict[str, Any]]]] = {}
 
-    def sidecar(self, path: Path, counts: dict[str, Any], finished: str = "2025-02-03T04:05:08+00:00") -> None:
-        write_sidecars([str(path)], [], SETTINGS, counts, STARTED, command=["thoughtline", str(path)])
+    def sidecar(self, path: Path, counts: dict[str, Any], finished: str = SOON, job: str = "") -> None:
+        write_sidecars([str(path)], [], SETTINGS, counts, STARTED, command=["thoughtline", job or str(path)])
         facts = json.loads(Path(f"{path}.prov.json").read_text())
         write_json(f"{path}.prov.json", {**facts, "finished": finished})
 
@@ -174,20 +165,22 @@ class Tree:
                 question = trace["question_id"]
                 ids = {"question_id": question, "trace_id": trace["trace_id"]}
                 if first_correct and verdict["status"] != "correct":
-                    dropped.append({**ids, "reason": "not_correct"})
+                    dropped.append({**ids, "reason": "not_correct", "detail": None})
                 elif question in seen:
-                    dropped.append({**ids, "reason": "not_first"})
+                    dropped.append({**ids, "reason": "not_first", "detail": None})
                 else:
                     seen.add(question)
-                    kept.append({**ids, "run": "teacher", "set": name, "domain": self.set_of(name)["domain"]})
+                    place = {"row": len(kept), "run": "teacher", "set": name, "domain": self.set_of(name)["domain"]}
+                    kept.append({**ids, **place, "source": "gym", "tokens": None, "verdict": verdict["status"]})
+        self.rows[dataset] = len(kept)
         folder = self.root / "datasets" / dataset
-        write_rows(folder / "rows.parquet", kept, ROWS, ["trace_id"])
+        write_rows(folder / "rows.parquet", kept, ROWS, ["row"])
         write_rows(folder / "dropped.parquet", dropped, DROPPED, ["trace_id"])
         write_text(folder / "README.md", "# A dataset\n")
         reasons = {reason: sum(row["reason"] == reason for row in dropped) for reason in ("not_correct", "not_first")}
         self.sidecar(folder / "README.md", {"in": len(kept) + len(dropped), "out": len(kept), "dropped": reasons})
 
-    def model(self, name: str, base: str | None = None) -> None:
+    def model(self, name: str, base: str | None = None, rows: int = 0) -> None:
         folder = self.root / "models" / name
         if base:
             lines = []
@@ -204,9 +197,17 @@ class Tree:
                     }
                 )
             write_text(folder / "training.jsonl", "".join(canonical_json(line) + "\n" for line in lines))
-            write_json(
-                folder / "training.json", {"seconds": 151.5, "tokens_per_second": 59.1, "ranks": 1, "tokens": 8960}
-            )
+            facts = {
+                "rows": rows,
+                "dropped": 0,
+                "cut": 2,
+                "ranks": 1,
+                "device": "cpu",
+                "threads": 2,
+                "interruptions": 0,
+            }
+            times = {"train_seconds": 151.5, "load_seconds": 3.0, "save_seconds": 1.5, "tokens_per_second": 59.1}
+            write_json(folder / "training.json", {**facts, **times})
         facts = {
             "name": name,
             "revision": "sha256:" + "ab" * 32,
@@ -214,7 +215,8 @@ class Tree:
             "base": base,
         }
         write_json(folder / "model.json", {**facts, "licence": "Apache-2.0", "credit": "Somebody", "files": {}})
-        self.sidecar(folder / "model.json", {"in": 1, "out": 1, "dropped": {}}, "2025-02-03T04:08:01+00:00")
+        for file in ("model.json", "training.jsonl", "training.json") if base else ("model.json",):
+            self.sidecar(folder / file, {"in": rows, "out": rows, "dropped": {}}, "2025-02-03T04:08:01+00:00", name)
 
     def score(self, model: str, benchmark: str) -> dict[str, Any]:
         shards = [f"{benchmark}/0000.parquet"]
@@ -249,7 +251,7 @@ class Tree:
         self.assemble("raw", False)
         students = [f"{name}-seed{seed}" for name in ("verified", "unverified") for seed in (1, 2)]
         for name in students:
-            self.model(name, "base")
+            self.model(name, "base", self.rows["raw" if name.startswith("un") else "kept"])
         for name, skill in {
             "base": 0.2,
             **dict.fromkeys(students[:2], 0.42),

@@ -26,7 +26,7 @@ def test_nothing_made_yet(tree, written):
 def test_questions_alone(tree, written):
     tree.curate("sums")
     page = Page(written(tree))
-    assert ["curate", "11 rows read", "4 questions", "dropped: duplicate 3, has_answer 4"] in page.table("step")
+    assert ["curate rows read → questions", "11", "4", "dropped: duplicate 3, has_answer 4"] in page.table("step")
 
 
 def test_scores_of_one_benchmark_of_two(tree, written):

@@ -6,9 +6,10 @@ import math
 
 import pytest
 from report_page import Page
-from report_tree import DROPPED, RECIPE
+from report_tree import RECIPE
 from thoughtline.common.files import read_json, write_json
 from thoughtline.common.rows import TRACES, VERDICTS, read_rows, write_rows
+from thoughtline.datasets.tables import DROPPED
 from thoughtline.report import numbers
 from thoughtline.report.scoreboard import conclusion, macro_interval
 from thoughtline.scores.differences import difference
@@ -21,12 +22,14 @@ def rows_of(run, name: str) -> list[dict[str, str]]:
 
 
 def test_score_table_equals_the_score_files(page, run):
-    table = {row[0]: row[1:] for row in page.table("model", "sums-heldout 10 questions, k = 2")}
+    table = {
+        row[0]: row[1:] for row in page.table("model", "macro average unweighted", "sums-heldout 10 questions, k = 2")
+    }
     assert list(table) == [
-        "base", "verified 2 seeds", "verified-seed1", "verified-seed2", "unverified 2 seeds", "unverified-seed1", "unverified-seed2",
+        "base", "verified mean of 2 seeds", "verified-seed1", "verified-seed2", "unverified mean of 2 seeds", "unverified-seed1", "unverified-seed2",
     ]  # fmt: skip
     for model in ("base", "verified-seed2"):
-        for column, benchmark in enumerate(RECIPE["benchmarks"]):
+        for column, benchmark in enumerate(RECIPE["benchmarks"], start=1):
             accuracy = read_json(run.root / "scores" / model / f"{benchmark}.json")["accuracy"]
             low, high = accuracy["interval"]
             assert table[model][column] == f"{100 * accuracy['mean']:.1f} {100 * low:.1f} to {100 * high:.1f}"
@@ -142,18 +145,20 @@ def test_lengths_and_training(page, run):
     row = page.table("domain", "traces")[0]
     assert row[:2] == ["math", "30"]
     assert row[4] == str(tokens[-1])
-    trained = page.table("model", "optimiser steps")
+    trained = page.table("model", "rows cut / dropped for length")
     assert [row[0] for row in trained] == ["verified-seed1", "verified-seed2", "unverified-seed1", "unverified-seed2"]
     last = json.loads((run.root / "models/verified-seed1/training.jsonl").read_text().splitlines()[-1])
-    assert trained[0][1:] == ["14", trained[0][2], f"{last['loss']:.3f}", "8,960"]
+    assert trained[0][1:3] == [f"{run.rows['kept']} 2 / 0", "14"]
+    assert trained[0][4:] == [f"{last['loss']:.3f}", "8,960"]
     assert ["dataset", "kept", "raw"] in page.table("what differs")
 
 
 def test_times_come_from_benchmark_files_and_sidecars(page):
     table = {row[0]: row[1:] for row in page.table("stage", "jobs")}
-    assert table["traces"] == ["1", "4 min 24 s", "7 min 50 s", "2.1 GB"]
-    assert table["questions"] == ["1", "0.4 s", "–", "–"]
+    assert table["traces"] == ["13", "57 min 12 s", "7 min 50 s", "2.1 GB"]  # 264.5 s measured, 12 x 264 s told
+    assert table["questions"] == ["4", "6.4 s", "–", "–"]  # 0.4 s measured, 3 x 2 s told
     assert table["models"] == ["5", "14 min 35 s", "–", "–"]
+    assert "of the jobs that Snakemake measured (1 of " in page.text
     assert "2025-02-03 04:05 UTC to 2025-02-03 04:09 UTC" in page.text
 
 
@@ -166,7 +171,9 @@ def test_examples_are_the_lowest_ids(page, run):
 
 
 def test_provenance_lists_every_artifact(page, run):
-    shown = {row[0]: row[2] for row in page.table("artifact", "size", "sha256")}
+    tables = [rows[1:] for rows in page.tables if rows[0] == ["artifact", "size", "sha256"]]
+    shown = {row[0]: row[2] for rows in tables for row in rows}
+    assert len(tables) == 2 and all(row[0].endswith("training.json") for row in tables[0])
     sidecars = [path for path in run.root.rglob("*.prov.json") if "report" not in path.parts]
     assert len(shown) == len(sidecars)
     for path in sidecars:
@@ -180,6 +187,7 @@ def test_provenance_lists_every_artifact(page, run):
         ("trace", "generate teacher on sums: 12 in, 11 out, 0 dropped: 1 unaccounted for"),
         ("verdict", "verify teacher on sums: 12 in, 11 out, 0 dropped: 1 unaccounted for"),
         ("row", "assemble kept on sums: 12 in"),
+        ("training", "train verified-seed1: 3 rows in, but kept has 8"),
         ("sidecar", "questions/sums/0000.parquet: its sidecar counts 12 in, 4 out, 7 dropped: 1 unaccounted for"),
     ],
 )
@@ -203,6 +211,8 @@ def test_a_lost_row_raises_the_banner(tree, written, lose, message):
         rows = read_rows(path, DROPPED)
         gone = next(row for row in rows if row["trace_id"] in ids)
         write_rows(path, [row for row in rows if row is not gone], DROPPED, ["trace_id"])
+    elif lose == "training":
+        tree.model("verified-seed1", "base", 3)
     else:
         path = tree.root / "questions" / "sums" / "0000.parquet.prov.json"
         facts = read_json(path)

@@ -45,18 +45,15 @@ def _name_of(path: str, depth: int) -> str:
 def stage_rows(results: Results, depth: int = 1) -> list[dict[str, Any]]:
     """One row a stage: jobs, wall and CPU seconds summed over jobs, largest memory of a job in MB.
 
-    Snakemake's benchmark files where there are any (they cover the whole job and know CPU and memory), else the
-    sidecars, which know wall time alone. `depth` 2 gives one row a set, model or dataset of each stage.
+    A job's figures are those of its Snakemake benchmark file (which covers the whole job and knows CPU and memory);
+    without one its sidecar tells the wall time. `depth` 2 gives one row a set, model or dataset of each stage.
     """
-    measured: dict[str, list[dict[str, Any]]] = {}
-    for row in results.benchmarks:
-        if (stage := row["job"].split("/")[0]) in STAGES:
-            measured.setdefault(stage, []).append(row)
-    jobs = [(row["job"], row) for stage in measured.values() for row in stage]
+    jobs = [(row["job"], row) for row in results.benchmarks if row["job"].split("/")[0] in STAGES]
+    covered = tuple(f"{name}{end}" for name, _ in jobs for end in "/.")
     jobs += [
         (job["artifact"], {"s": job["wall"], "cpu_time": None, "max_rss": None})
         for job in jobs_of(results)
-        if job["artifact"].split("/")[0] not in measured
+        if not job["artifact"].startswith(covered)
     ]
     grouped: dict[str, list[dict[str, Any]]] = {}
     for name, row in sorted(jobs, key=lambda job: (STAGES.index(job[0].split("/")[0]), job[0])):
@@ -75,19 +72,26 @@ def stage_rows(results: Results, depth: int = 1) -> list[dict[str, Any]]:
     return rows
 
 
+def measured(results: Results) -> str:
+    """How many jobs have a benchmark file with CPU time."""
+    return count(sum(_number(row["cpu_time"]) is not None for row in results.benchmarks))
+
+
 def training_rows(results: Results) -> list[dict[str, str]]:
-    """Wall time and speed of each training, from its summary."""
+    """Wall time and speed of each training, from its summary (training.json)."""
     rows = []
     for name, model in results.models.items():
-        if model.summary:
-            facts = model.summary
-            rate = facts.get("tokens_per_second")
+        if facts := model.summary:
+            threads = facts.get("threads")
             rows.append(
                 {
                     "model": name,
-                    "seconds": seconds(facts.get("seconds")),
-                    "rate": count(rate),
+                    "train": seconds(facts.get("train_seconds")),
+                    "around": seconds(_sum([_number(facts.get(key)) for key in ("load_seconds", "save_seconds")])),
+                    "rate": count(facts.get("tokens_per_second")),
+                    "interruptions": count(facts.get("interruptions")),
                     "ranks": plain(facts.get("ranks")),
+                    "device": plain(facts.get("device")) + (f", {threads} threads a rank" if threads else ""),
                 }
             )
     return rows

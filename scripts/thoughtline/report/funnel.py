@@ -134,6 +134,19 @@ def sidecar_problems(results: Results) -> list[str]:
     return found
 
 
+def training_problems(results: Results) -> list[str]:
+    """Students that were trained on another number of rows than their dataset has."""
+    found = []
+    for name, model in results.recipe.models.items():
+        told = (results.sidecars.get(f"models/{name}/model.json", {}).get("counts") or {}).get("in")
+        for stage in model.stages:
+            tables = results.datasets.get(stage.dataset)
+            if tables and told is not None and told != len(tables["rows"]):
+                rows = len(tables["rows"])
+                found.append(f"train {name}: {told:,} rows in, but {stage.dataset} has {rows:,}")
+    return found
+
+
 def problems_of(steps: list[Step], results: Results) -> list[str]:
     """Everything that does not add up, one line each; empty when every row is accounted for."""
     own = [
@@ -141,7 +154,7 @@ def problems_of(steps: list[Step], results: Results) -> list[str]:
         for step in steps
         for text in step.problems
     ]
-    return own + sidecar_problems(results)
+    return own + training_problems(results) + sidecar_problems(results)
 
 
 def funnel_rows(steps: list[Step]) -> list[dict[str, Any]]:

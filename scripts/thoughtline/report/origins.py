@@ -122,8 +122,16 @@ def models(results: Results) -> list[dict[str, str]]:
     return rows
 
 
-def artifacts(results: Results) -> list[dict[str, str]]:
-    """Path (below the results folder), size and sha256 of every artifact, as its sidecar recorded them."""
+TIMED = "training.json"
+"""The name of artifacts that hold times, whose sha256 therefore differs between equal runs."""
+
+
+def artifacts(results: Results, timed: bool = False) -> list[dict[str, str]]:
+    """Path (below the results folder), size and sha256 of the artifacts, as their sidecars recorded them.
+
+    Args:
+        timed: those that hold times, or all others.
+    """
     return [
         {
             "path": path,
@@ -131,4 +139,5 @@ def artifacts(results: Results) -> list[dict[str, str]]:
             "sha256": sidecar["artifact"]["sha256"] or "a folder",
         }
         for path, sidecar in results.sidecars.items()
+        if (path.rpartition("/")[2] == TIMED) == timed
     ]

@@ -60,7 +60,7 @@ def hyperparameters(results: Results) -> dict[str, Any]:
 
 
 def outcomes(results: Results) -> list[dict[str, str]]:
-    """One row a trained model: steps, first and last logged loss, tokens seen (from the log, so the same each run)."""
+    """One row a trained model: rows, how many were cut or dropped for length, steps, loss, tokens; the same each run."""
     rows = []
     for name, model in results.models.items():
         logged = [row for row in model.steps if row.get("loss") is not None]
@@ -69,6 +69,7 @@ def outcomes(results: Results) -> list[dict[str, str]]:
             rows.append(
                 {
                     "model": name,
+                    **{key: count(model.summary.get(key)) for key in ("rows", "cut", "dropped")},
                     "steps": count(logged[-1]["step"]),
                     "first": f"{logged[0]['loss']:.3f}",
                     "last": f"{logged[-1]['loss']:.3f}",
