@@ -1,0 +1,155 @@
+"""`thoughtline verdicts verify` and `thoughtline verdicts show`."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ..common.command import add_common, deadline_of, recorded, settings_of
+from ..common.deadline import Deadline
+from ..common.errors import UserError
+from ..common.files import read_json
+from ..common.rows import VERDICTS, read_rows
+from .complete import complete
+from .verify import Options, Service, load, verify_traces
+
+VERIFY = r"""Judge each trace by its question's reference: one row with status, reason, parsed answer and evidence.
+
+The verifier stands in the settings, with the recipe's keys; what is left out has the recipe's defaults:
+
+  {"verifier": {"verifier": "math_verify"}}       mathematical equality (Math-Verify), answer in \boxed{} or after a phrase
+  {"verifier": {"verifier": "code", "seconds": 4}}  unit tests in a sandbox: every test must run and pass
+  {"verifier": {"verifier": "exact"}}             the same text
+  {"verifier": {"verifier": "choice"}}            multiple choice: letter or text of an option
+  {"verifier": {"verifier": "judge", "model": "m", "template": "..."}, "endpoint": {"url": ..., "model": ...}}
+  {"verifier": {"verifier": "none"}}              everything is unverified
+
+On your own data. Two Parquet files are needed. Questions: question_id, problem, answer (text or null), choices (list
+of texts or null), tests (JSON {"inputs", "outputs", "fn_name"?} or null). Traces: trace_id, question_id, sample (0, 1, ...), status
+("finished", "truncated", "refused" or "failed"), response (the final answer's text, without the thinking). Example:
+
+  thoughtline verdicts verify --settings '{"verifier": {"verifier": "math_verify"}}' \
+      --questions questions.parquet --traces traces.parquet --out verdicts.parquet
+  thoughtline verdicts show verdicts.parquet
+"""
+
+
+def register(subparsers: Any) -> None:
+    """Add the verbs."""
+    verify = subparsers.add_parser(
+        "verify", help="judge every trace of a shard", description=VERIFY, formatter_class=argparse.RawDescriptionHelpFormatter
+    )  # fmt: skip
+    add_common(verify)
+    verify.add_argument(
+        "--questions", type=Path, required=True, metavar="Q.parquet", help="the questions that were asked"
+    )
+    verify.add_argument("--traces", type=Path, required=True, metavar="T.parquet", help="the traces that answer them")
+    verify.add_argument("--out", type=Path, required=True, metavar="V.parquet", help="where the verdicts go")
+    verify.add_argument(
+        "--workers", type=_positive, default=len(os.sched_getaffinity(0)), metavar="N",
+        help="verdicts in hand at once (default: one per core); changes no verdict",
+    )  # fmt: skip
+    verify.add_argument("--model", type=Path, metavar="model.json", help="the judge's weights (not for an endpoint)")
+    verify.add_argument(
+        "--concurrency", type=_positive, default=64, metavar="N", help="requests to the judge in flight (default: 64)"
+    )
+    verify.add_argument(
+        "--linger", type=float, default=0, metavar="SECONDS", help="keep the judge's idle server this long"
+    )
+    verify.add_argument("--servers", type=Path, help="folder where jobs share model servers (default: in --work)")
+    verify.set_defaults(run=run_verify)
+    show = subparsers.add_parser(
+        "show",
+        help="print the verdicts of a file",
+        description="Print counts, and one line for each verdict, of a file.",
+    )
+    show.add_argument("file", type=Path, metavar="V.parquet", help="a file of verdicts")
+    show.add_argument("--status", help="only verdicts with this status, say incorrect")
+    show.add_argument("--reason", help="only verdicts with this reason, say time_limit")
+    show.add_argument("--rows", type=int, default=20, metavar="N", help="at most this many lines (default: 20)")
+    show.set_defaults(run=run_show)
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not at least 1")
+    return number
+
+
+@contextlib.contextmanager
+def _options(args: argparse.Namespace, settings: dict[str, Any], work: Path, deadline: Deadline) -> Iterator[Options]:
+    """The judge's server, where the settings name a judge with weights."""
+    if args.model is None or settings["verifier"]["verifier"] != "judge":
+        yield Options()
+        return
+    from ..traces.server import serving
+
+    revision = read_json(args.model)["revision"]
+    engine, folder = settings.get("engine") or {}, args.servers or work / "servers"
+    with serving(args.model, engine, folder=folder, linger=args.linger, deadline=deadline) as server:
+        yield Options(
+            Service(server.base_url, server.model, revision, health_url=server.health_url, diagnose=server.diagnose)
+        )
+
+
+def _protection(settings: dict[str, Any]) -> dict[str, Any]:
+    """What stands between this machine and untrusted programs; what is missing is said aloud."""
+    if settings["verifier"]["verifier"] != "code":
+        return {}
+    from .executor import SandboxError, probe
+
+    try:
+        found = probe()
+    except SandboxError as error:
+        raise UserError("sandbox", str(error), "programs cannot be run on this machine") from None
+    if found["missing"]:
+        print(
+            f"warning: untrusted programs run here without protection of: {', '.join(found['missing'])}"
+            f" (refused: {json.dumps(found['refused'])})",
+            file=sys.stderr,
+        )  # fmt: skip
+    return {"sandbox": found}
+
+
+def run_verify(args: argparse.Namespace) -> None:
+    """`thoughtline verdicts verify`."""
+    given = settings_of(args)
+    settings = complete(given)
+    deadline = deadline_of(args)
+    work = args.work or args.out.parent / f".{args.out.name}.work"
+    inputs = [args.questions, args.traces, *([args.model] if args.model else [])]
+    judge = settings["verifier"]["verifier"] == "judge"
+    with recorded([args.out], inputs, given) as record:
+        record.details = _protection(settings)
+        with _options(args, settings, work, deadline) as options:
+            with load(settings, options) as verifier:  # type: ignore[attr-defined]
+                record.details["fingerprint"] = verifier.fingerprint
+            record.counts = verify_traces(
+                settings, args.questions, args.traces, args.out, work,
+                workers=args.concurrency if judge else args.workers, deadline=deadline, options=options,
+                label=f"verdicts {args.traces}",
+            )  # fmt: skip
+    print(json.dumps(record.counts))
+
+
+def run_show(args: argparse.Namespace) -> None:
+    """`thoughtline verdicts show`."""
+    rows = read_rows(args.file, VERDICTS)
+    for (status, reason), count in sorted(Counter((row["status"], row["reason"]) for row in rows).items()):
+        print(f"{count:8d}  {status}{f' ({reason})' if reason else ''}")
+    chosen = [row for row in rows if args.status in (None, row["status"]) and args.reason in (None, row["reason"])]
+    for row in chosen[: args.rows]:
+        answer = " ".join((row["answer"] or "-").split())
+        print(
+            f"{row['trace_id'][:12]}  {row['status']:10}  {row['reason'] or '-':16}  {answer[:60]}  {row['evidence'][:200]}"
+        )
+    if len(chosen) > args.rows:
+        print(f"... and {len(chosen) - args.rows} more (--rows)")

@@ -1,0 +1,195 @@
+"""Verify traces: one row of VERDICTS for each trace, with the verifier that the settings name.
+
+A verdict depends on its question and its trace only, so order, number of workers and interruptions change nothing.
+Finished verdicts go to a journal at once; a row is used again only if everything that it was judged by is the same.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..common.canonical import canonical_json, digest
+from ..common.deadline import Deadline
+from ..common.errors import OutOfTime, UserError
+from ..common.journal import Journal
+from ..common.lease import Lease
+from ..common.progress import Progress
+from ..common.rows import QUESTIONS, TRACES, VERDICTS, read_rows, write_rows
+from .pool import run_jobs
+from .verdict import Closing, Verdict, Verifier, excerpt, fingerprint_of
+
+MODULES = {"math_verify": "math", "code": "code", "judge": "judge", "exact": "exact", "choice": "choice"}
+"""Verifier -> its module here, loaded by name: the code of one does not count in the results of another.
+Each has `create(settings, options) -> Verifier`."""
+QUESTION_COLUMNS = ["question_id", "problem", "answer", "choices", "tests"]
+TRACE_COLUMNS = ["trace_id", "question_id", "sample", "status", "response"]
+JUDGED_BY = ("problem", "answer", "choices", "tests")
+
+
+@dataclass(frozen=True)
+class Service:
+    """Where a judge is asked; `revision` is its model's, the rest cannot change a result."""
+
+    url: str
+    model: str
+    revision: str
+    key: str | None = None
+    health_url: str | None = None
+    diagnose: Callable[[], str] = str
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a verifier is given beside its settings."""
+
+    service: Service | None = None
+    """For a judge; default: the endpoint of its settings."""
+
+
+class NoVerifier(Closing):
+    """The verifier `none`: every trace is unverified."""
+
+    name = "none"
+
+    def __init__(self, settings: dict[str, Any]) -> None:
+        self.fingerprint = fingerprint_of(settings, {})
+
+    def verify(self, question: dict[str, Any], trace: dict[str, Any]) -> Verdict:
+        """Judge nothing."""
+        return Verdict("unverified", "no_verifier")
+
+
+def load(settings: dict[str, Any], options: Options | None = None) -> Verifier:
+    """The verifier of complete settings (see complete.py)."""
+    name = settings["verifier"]["verifier"]
+    if name == "none":
+        return NoVerifier(settings)
+    return importlib.import_module(f".{MODULES[name]}", __package__).create(settings, options or Options())
+
+
+def judged(verifier: Verifier, question: dict[str, Any], trace: dict[str, Any]) -> Verdict:
+    """The verdict on one trace; a verifier that fails is tried again once, and then the row has status `error`.
+
+    Raises:
+        UserError, OutOfTime: nothing can be said of single rows.
+    """
+    for _ in range(2):
+        try:
+            return verifier.verify(question, trace)
+        except (UserError, OutOfTime):
+            raise
+        except Exception as error:
+            why = f"{type(error).__name__}: {error}"
+    return Verdict("error", "verifier_error", None, {"error": excerpt(why)})
+
+
+def row_of(trace: dict[str, Any], verdict: Verdict, verifier: Verifier) -> dict[str, Any]:
+    """A row of VERDICTS."""
+    return {
+        "trace_id": trace["trace_id"],
+        "question_id": trace["question_id"],
+        "sample": trace["sample"],
+        "status": verdict.status,
+        "reason": verdict.reason,
+        "answer": _writable(verdict.answer),
+        "verifier": verifier.name,
+        "fingerprint": verifier.fingerprint,
+        "evidence": _writable(canonical_json(verdict.evidence)),
+    }
+
+
+def _writable(text: str | None) -> str | None:
+    """`text` as Parquet can hold it: a lone surrogate becomes a question mark."""
+    return None if text is None else text.encode("utf-8", "replace").decode("utf-8")
+
+
+def key_of(question: dict[str, Any], trace: dict[str, Any]) -> str:
+    """Identity of a verdict in the journal: all that it is judged by."""
+    return digest([*(question[name] for name in JUDGED_BY), *(trace[name] for name in TRACE_COLUMNS)], 32)
+
+
+def jobs_of(questions_path: Path, traces_path: Path) -> dict[str, tuple[dict[str, Any], dict[str, Any]]]:
+    """Key -> (question, trace) for each trace.
+
+    Raises:
+        UserError: a trace answers a question that is not there, or occurs twice.
+    """
+    questions = {row["question_id"]: row for row in read_rows(questions_path, QUESTIONS, QUESTION_COLUMNS)}
+    jobs, seen = {}, set()
+    for trace in read_rows(traces_path, TRACES, TRACE_COLUMNS):
+        if trace["question_id"] not in questions:
+            raise UserError(
+                str(traces_path), f"trace {trace['trace_id']} answers question {trace['question_id']}",
+                f"which is not in {questions_path}: give the questions that were asked",
+            )  # fmt: skip
+        if trace["trace_id"] in seen:
+            raise UserError(str(traces_path), f"trace {trace['trace_id']} occurs twice", "make it again")
+        seen.add(trace["trace_id"])
+        question = questions[trace["question_id"]]
+        jobs[key_of(question, trace)] = (question, trace)
+    return jobs
+
+
+def counts_of(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """The sidecar's counts."""
+    return {
+        "in": len(rows),
+        "out": len(rows),
+        "dropped": {},
+        "status": dict(sorted(Counter(row["status"] for row in rows).items())),
+        "reason": dict(sorted(Counter(row["reason"] for row in rows if row["reason"]).items())),
+    }
+
+
+def verify_traces(
+    settings: dict[str, Any],
+    questions: Path,
+    traces: Path,
+    out: Path,
+    work: Path,
+    *,
+    workers: int = 1,
+    deadline: Deadline | None = None,
+    options: Options | None = None,
+    label: str = "verdicts",
+) -> dict[str, Any]:
+    """Judge every trace and write `out`; returns the counts.
+
+    Args:
+        settings: complete settings (complete.complete).
+        questions, traces: Parquet files of QUESTIONS and TRACES (only QUESTION_COLUMNS and TRACE_COLUMNS are read).
+        out: the Parquet file of VERDICTS, sorted by question_id, sample, trace_id.
+        work: folder of the journal.
+        workers: verdicts in hand at once.
+
+    Raises:
+        OutOfTime: the deadline came; the journal keeps what is finished.
+        UserError: the input is wrong, or a judge's service is down.
+    """
+    deadline = deadline or Deadline()
+    jobs = jobs_of(questions, traces)
+    with load(settings, options) as first:  # type: ignore[attr-defined]
+        fingerprint = first.fingerprint
+    header = {"stage": "verdicts", "fingerprint": fingerprint}
+    with Lease(work), Journal(work / "journal.jsonl", "key", header) as journal:
+        found = {key: journal.rows[key]["row"] for key in jobs if key in journal.rows}
+        left = [key for key in jobs if key not in found]
+
+        def one(verifier: Verifier, key: str) -> tuple[str, dict[str, Any]]:
+            question, trace = jobs[key]
+            return key, row_of(trace, judged(verifier, question, trace), verifier)
+
+        with Progress(len(jobs), label, "verdicts", len(found)) as progress:
+            for batch in run_jobs(left, lambda: load(settings, options), one, workers, deadline.check):
+                # A failure of the verifier is not remembered: another run may do better.
+                journal.append(*({"key": key, "row": row} for key, row in batch if row["status"] != "error"))
+                found.update(batch)
+                progress.advance(len(batch))
+        rows = list(found.values())
+        write_rows(out, rows, VERDICTS, ["question_id", "sample", "trace_id"])
+    return counts_of(rows)

@@ -1,0 +1,191 @@
+"""Right, wrong and hostile programs get the verdict that programs.yaml states, and harm nothing."""
+
+import json
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+from thoughtline.verdicts.executor import Limits, Sandbox, best_mode, run_tests
+
+DATA = yaml.load((Path(__file__).parent / "programs.yaml").read_text(), Loader=yaml.SafeLoader)
+CASES = {case["name"]: case for case in DATA["cases"]}
+ISOLATED = best_mode()[0] != "none"
+NEEDS_NAMESPACES = {
+    "reads_a_secret_file", "network", "writes_a_file", "shell", "deletes_files", "kills_all", "stops_itself",
+    "fills_the_disk",
+}  # fmt: skip
+SUM = {"inputs": ["1 2\n"], "outputs": ["3\n"]}
+ADD = "print(sum(map(int, input().split())))\n"
+
+
+@pytest.fixture(scope="module")
+def host(tmp_path_factory):
+    """A machine with things to protect: a secret in a file, in the environment, and behind a port."""
+    secret = f"hidden-{secrets.token_hex(8)}"
+    folder = tmp_path_factory.mktemp("host")
+    (folder / "secret").write_text(secret)
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def answer():
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            connection.sendall(secret.encode())
+            connection.close()
+
+    threading.Thread(target=answer, daemon=True).start()
+    os.environ["THOUGHTLINE_TEST_SECRET"] = secret
+    yield {
+        "secret": secret,
+        "secret_file": str(folder / "secret"),
+        "folder": str(folder),
+        "port": str(listener.getsockname()[1]),
+    }
+    del os.environ["THOUGHTLINE_TEST_SECRET"]
+    listener.close()
+
+
+def reachable(path):
+    """Everybody may enter the folder."""
+    return all(each.stat().st_mode & 1 for each in (Path(path), *Path(path).parents))
+
+
+def filled(text, names):
+    for name, value in names.items():
+        text = text.replace("{" + name + "}", value)
+    return text
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_program(name, host):
+    if name in NEEDS_NAMESPACES and not ISOLATED:
+        pytest.skip("this machine allows no namespaces")
+    case = CASES[name]
+    tests = json.loads(filled(json.dumps(DATA["tasks"][case["task"]]), host))
+    repeated = case["repeat"][0] * case["repeat"][1] if "repeat" in case else ""
+    program = filled(case["program"], {**host, "repeat": repeated})
+    limits = Limits(case.get("seconds", 1), case.get("memory", 512), 2, case.get("wall", 60))
+    allowed = case["verdict"] if isinstance(case["verdict"], list) else [case["verdict"]]
+    outcome = run_tests(program, tests, limits)
+    assert outcome.reason in allowed, outcome
+    assert sorted(os.listdir(host["folder"])) == ["secret"]
+
+
+def test_names_of_cases_are_unique_and_enough():
+    assert len(CASES) == len(DATA["cases"]) >= 60
+
+
+def test_first_failing_test_is_the_evidence():
+    tests = {"inputs": ["1 2\n", "2 2\n"], "outputs": ["3\n", "4\n"]}
+    outcome = run_tests("print(3)\n", tests, Limits())
+    assert outcome.reason == "wrong_answer"
+    assert outcome.evidence == {
+        "test": 1, "tests": 2, "input": "2 2\n", "line": 1, "expected": "4", "got": "3",
+    }  # fmt: skip
+    outcome = run_tests("raise KeyError('k')\n", tests, Limits())
+    assert outcome.evidence == {"test": 0, "tests": 2, "input": "1 2\n", "exit": 1, "error": "KeyError: 'k'"}
+
+
+def test_evidence_holds_no_addresses():
+    outcome = run_tests("class A: pass\nraise ValueError(A())\n", SUM, Limits())
+    assert "0x..." in outcome.evidence["error"]
+
+
+def test_large_input_and_output():
+    text = "\n".join(map(str, range(200_000))) + "\n"  # 1.3 MB, far beyond any pipe
+    tests = {"inputs": [text], "outputs": [text]}
+    assert run_tests("import sys\nsys.stdout.write(sys.stdin.read())\n", tests, Limits()).passed
+
+
+@pytest.mark.parametrize("mode", ["root", "user"])
+def test_nothing_survives_a_program(mode):
+    leave = (
+        "import os, time\n"
+        "open('left', 'w').close()\n"
+        "if os.fork() == 0:\n"
+        "    os.setsid()\n"
+        "    if os.fork() == 0:\n"
+        "        time.sleep(1000)\n"
+        "    os._exit(0)\n"
+        "time.sleep(0.2)\n"
+    )
+    look = "import os\nprint(sorted(filter(str.isdigit, os.listdir('/proc')), key=int)[:1], os.getpid(), os.listdir('.'))\n"
+    look += "print(len([p for p in os.listdir('/proc') if p.isdigit()]))\n"
+    try:
+        jail = Sandbox(mode)
+    except Exception as error:
+        pytest.skip(f"mode {mode} does not work here: {error}")
+    with jail:
+        assert jail.run({"kind": "program", "program": leave}, b"", Limits(wall_seconds=60)).exit == 0
+        seen = jail.run({"kind": "program", "program": look}, b"", Limits(wall_seconds=60)).stdout.decode().splitlines()
+        assert seen[1] == "2"  # the server and the program that looks
+        assert seen[0].endswith("[]")  # and no file
+
+
+def test_without_namespaces_survivors_are_killed_too(tmp_path):
+    program = (
+        "import os, time\n"
+        "if os.fork() == 0:\n"
+        "    os.setsid()\n"
+        "    if os.fork() == 0:\n"
+        "        print(os.getpid(), flush=True)\n"
+        "        time.sleep(1000)\n"
+        "    os._exit(0)\n"
+        "os.wait()\n"
+        "time.sleep(0.5)\n"
+    )
+    with Sandbox("none") as jail:
+        run = jail.run({"kind": "program", "program": program}, b"", Limits(wall_seconds=60))
+        assert run.exit == 0
+        assert not Path(f"/proc/{int(run.stdout)}").exists()
+        folder = jail._folder.name
+    assert not Path(folder).exists()
+
+
+@pytest.mark.parametrize("mode", ["root", "user", "none"])
+def test_each_mode_runs_honest_programs_with_limits(mode):
+    try:
+        jail = Sandbox(mode)
+    except Exception as error:
+        pytest.skip(f"mode {mode} does not work here: {error}")
+    with jail:
+        limits = Limits(1, 128, 1, 60)
+        # As root without namespaces the program has a uid of its own, which may not reach this interpreter.
+        more = "import numpy\n" if mode != "none" or reachable(sys.base_prefix) else ""
+        run = jail.run({"kind": "program", "program": more + ADD}, b"1 2\n", Limits(5, 1024))
+        assert (run.exit, run.stdout) == (0, b"3\n"), run.stderr
+        environment = jail.run({"kind": "program", "program": "import os\nprint(dict(os.environ))"}, b"", limits)
+        assert environment.stdout == b"{'OPENBLAS_NUM_THREADS': '1'}\n"
+        assert jail.run({"kind": "program", "program": "x = [0] * 10**9"}, b"", limits).exit == 1
+        loop = jail.run({"kind": "program", "program": "while True: pass"}, b"", limits)
+        assert loop.exit < 0 and not loop.timed_out
+
+
+def test_a_killed_verifier_leaves_no_process(tmp_path):
+    script = (
+        "import sys\n"
+        "from thoughtline.verdicts.executor import Limits, Sandbox\n"
+        "jail = Sandbox()\n"
+        "print(jail._process.pid, flush=True)\n"
+        "jail.run({'kind': 'program', 'program': 'import time\\ntime.sleep(1000)'}, b'', Limits(wall_seconds=900))\n"
+    )
+    owner = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    launcher = int(owner.stdout.readline())
+    owner.send_signal(signal.SIGKILL)
+    owner.wait()
+    owner.stdout.close()
+    end = time.monotonic() + 30
+    while Path(f"/proc/{launcher}/exe").exists() and time.monotonic() < end:
+        time.sleep(0.05)
+    status = Path(f"/proc/{launcher}/status")
+    assert not status.exists() or "State:\tZ" in status.read_text()
