@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from rapidfuzz import fuzz
 from small_sets import problems, settings_of, source_of
 from thoughtline.common.errors import UserError
-from thoughtline.questions.deduplicate import PERMUTATIONS, exact_duplicates, near_duplicates, rows_of_band
+from thoughtline.questions.deduplicate import exact_duplicates, near_duplicates
 
 WORDS = (
     "bag",
@@ -87,7 +87,7 @@ def test_near_duplicates_are_dropped_at_the_ratio(jsonl, curated):
 
 
 @given(
-    texts=st.lists(st.text(alphabet="abc ", max_size=12), max_size=25),
+    texts=st.lists(st.text(alphabet="abc", max_size=12), max_size=25),
     similarity=st.sampled_from([50, 75, 90, 95, 100]),
 )
 @settings(max_examples=60, deadline=None)
@@ -107,19 +107,12 @@ def test_proposed_pairs_find_what_all_pairs_find(similarity):
     rng = random.Random(7)
     bases = [text(rng) for _ in range(150)]
     texts = bases + [with_insertions(rng, base, similarity) for base in bases]
-    assert rows_of_band(similarity)
     everything = near_duplicates(texts, similarity, all_pairs=len(texts))
     assert len(everything) == 150
     assert near_duplicates(texts, similarity, all_pairs=0) == everything
 
 
-def test_bands_promise_the_recall_or_compare_all_pairs():
-    assert rows_of_band(100) == 32
-    assert [rows_of_band(each) for each in (99, 95, 90)] == sorted(
-        [rows_of_band(each) for each in (99, 95, 90)], reverse=True
-    )
-    assert all(PERMUTATIONS % rows_of_band(each) == 0 for each in (99, 95, 90))
-    assert rows_of_band(75) is None
+def test_a_similarity_too_low_for_minhash_compares_all_pairs():
     rng = random.Random(3)
     base = text(rng)
     assert near_duplicates([base, with_insertions(rng, base, 75)], 75, all_pairs=0) == {1: 0}

@@ -67,7 +67,7 @@ MISTAKES = {
     ),
     "filter argument": (
         change("questions", "code-train", "sources", "basics", "filters", value=[{"min_length": {"chars": 3}}]),
-        r"filters\.0: .*min_length.*chars",
+        r"filters\.0: filter\.min_length: unknown argument 'chars'; it takes characters",
     ),
     "two origins": (
         change("questions", "code-train", "sources", "basics", "hub", value={**HUB, "revision": "0" * 40}),
@@ -193,6 +193,10 @@ MISTAKES = {
     "a comparison with nobody": (
         change("targets", "compare", value=[{"title": "t", "a": "smollm2", "b": "other"}]),
         r"targets\.compare\.0: compares 'other', which is not evaluated",
+    ),
+    "one name for two licences": (
+        change("benchmarks", "code-heldout", "sources", "basics", "licence", value="MIT"),
+        r"sources\.basics: has another licence or credit than the source 'basics' of code-train",
     ),
     "a partition that is not there": (
         change("questions", "math-train", "partition", value={"parts": 2, "keep": [2]}),

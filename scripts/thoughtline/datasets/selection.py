@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..common.near_duplicates import near_duplicates
 from .candidates import Candidate, Drop
 from .decontaminate import Benchmarks
-from .duplicates import near_duplicates
 from .keep import choose, rejected, shuffled, unfit
 from .mixture import mix
 

@@ -7,6 +7,8 @@ from typing import Any
 
 from jinja2 import Environment, StrictUndefined, TemplateError
 
+from ..common.errors import UserError
+from ..questions.filters import check_filter
 from .schema import Benchmark, Judge, Recipe
 
 Problem = tuple[tuple[Any, ...], str, str]
@@ -334,6 +336,21 @@ def _targets(recipe: Recipe) -> Iterator[Problem]:
                 )
 
 
+def _credits(recipe: Recipe) -> Iterator[Problem]:
+    """Dataset cards list sources by name: one name must mean one licence and one credit."""
+    seen: dict[str, tuple[str, str, str]] = {}
+    for name, chosen in {**recipe.questions, **recipe.benchmarks}.items():
+        for key, source in chosen.sources.items():
+            licence, credit, where = seen.setdefault(key, (source.licence, source.credit, name))
+            if (licence, credit) != (source.licence, source.credit):
+                kind = "benchmarks" if name in recipe.benchmarks else "questions"
+                yield (
+                    (kind, name, "sources", key),
+                    f"has another licence or credit than the source {key!r} of {where}",
+                    "give it a name of its own",
+                )
+
+
 def _sets(recipe: Recipe) -> Iterator[Problem]:
     for kind in ("questions", "benchmarks"):
         for name, chosen in getattr(recipe, kind).items():
@@ -345,6 +362,16 @@ def _sets(recipe: Recipe) -> Iterator[Problem]:
             ):
                 yield (kind, name, "samples"), "runs at temperature 0 are all the same", "1, or a temperature above 0"
             for key, source in chosen.sources.items():
+                for number, entry in enumerate(source.filters):
+                    filter_name, arguments = (entry, {}) if isinstance(entry, str) else next(iter(entry.items()))
+                    try:
+                        check_filter(filter_name, arguments, "filter")
+                    except UserError as error:
+                        yield (
+                            (kind, name, "sources", key, "filters", number),
+                            f"{error.where}: {error.what}",
+                            error.right,
+                        )
                 if source.take and source.take.per and source.reasoning_gym:
                     yield (
                         (kind, name, "sources", key, "take", "per"),
@@ -365,6 +392,7 @@ CHECKS = (
     _templates,
     _targets,
     _sets,
+    _credits,
 )
 
 

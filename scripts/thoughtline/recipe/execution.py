@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import Field, ValidationError
+from pydantic import ConfigDict, Field, ValidationError
 
 from ..common.errors import UserError
 from .schema import Strict
 
 
 class Options(Strict):
-    """`execution`: nothing here changes a result."""
+    """`execution`: nothing here changes a result. Numbers may be text: Snakemake's --config makes them so."""
+
+    model_config = ConfigDict(strict=False)
 
     concurrency: int = Field(64, ge=1, description="Requests in flight to a model server.")
     workers: int = Field(0, ge=0, description="Worker processes of the verifiers; 0: one per core of the job.")

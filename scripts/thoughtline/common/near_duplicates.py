@@ -1,14 +1,14 @@
-"""Near-duplicate questions: MinHash proposes pairs, the exact ratio decides."""
+"""Near-duplicate texts: MinHash proposes pairs, the exact ratio decides. Used within question sets and over datasets."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from rapidfuzz import fuzz, process
 from rensa import RMinHash
 
-from ..common.rows import normalise_problem
+from .rows import normalise_problem
 
 SHINGLE = 3
 """Characters a shingle: longer ones set unrelated texts further apart, but one edit destroys more of them."""
@@ -83,7 +83,13 @@ class Kept:
         return found[2] if found else None
 
 
-def near_duplicates(texts: Mapping[str, str], similarity: float, permutations: int) -> dict[str, str]:
+def near_duplicates(
+    texts: Mapping[str, str],
+    similarity: float,
+    permutations: int,
+    all_pairs: int = 0,
+    step: Callable[[], None] = lambda: None,
+) -> dict[str, str]:
     """Texts to drop -> the text that stands for each.
 
     In order of their keys, a text is dropped when its normalised Indel ratio to one that was kept is at least
@@ -95,8 +101,10 @@ def near_duplicates(texts: Mapping[str, str], similarity: float, permutations: i
         texts: key -> text.
         similarity: 50 .. 100.
         permutations: MinHash permutations; with more of them fewer pairs are proposed in vain.
+        all_pairs: compare every pair up to this many texts.
+        step: called after each text (progress, deadline).
     """
-    kept = Kept(rows_per_band(similarity, permutations), permutations)
+    kept = Kept(rows_per_band(similarity, permutations) if len(texts) > all_pairs else None, permutations)
     dropped: dict[str, str] = {}
     keys = sorted(texts)
     for chunk in (keys[start : start + CHUNK] for start in range(0, len(keys), CHUNK)):
@@ -109,4 +117,5 @@ def near_duplicates(texts: Mapping[str, str], similarity: float, permutations: i
                 kept.add(key, text, digest)
             else:
                 dropped[key] = like
+            step()
     return dropped

@@ -5,7 +5,7 @@ import string
 
 import pytest
 from rapidfuzz import fuzz
-from thoughtline.datasets.duplicates import near_duplicates, rows_per_band, worst_jaccard
+from thoughtline.common.near_duplicates import near_duplicates, rows_per_band, worst_jaccard
 
 WORDS = ["find", "the", "number", "of", "ways", "sum", "prime", "integer", "triangle", "circle", "area", "how", "many"]
 WORDS += ["apples", "Anna", "buys", "cars", "road", "speed"]
