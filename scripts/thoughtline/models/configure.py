@@ -1,0 +1,97 @@
+"""A training stage of the recipe as arguments of TRL's SFTConfig and as a DeepSpeed configuration."""
+
+from __future__ import annotations
+
+from typing import Any
+
+Settings = dict[str, Any]
+
+
+def accumulation_steps(settings: Settings) -> int:
+    """Micro batches that each rank adds up before an optimiser step."""
+    return settings["global_batch"] // (settings["micro_batch"] * settings["ranks"])
+
+
+def schedule(settings: Settings) -> dict[str, Any]:
+    """Learning-rate schedule; the warm-up is linear and comes out of the same steps."""
+    kind, floor = settings["schedule"], settings["min_learning_rate_ratio"]
+    if kind == "cosine" and floor > 0:
+        return {"lr_scheduler_type": "cosine_with_min_lr", "lr_scheduler_kwargs": {"min_lr_rate": floor}}
+    names = {"cosine": "cosine", "linear": "linear", "constant": "constant_with_warmup"}
+    return {"lr_scheduler_type": names[kind]}
+
+
+def deepspeed_config(settings: Settings, device: str) -> dict[str, Any]:
+    """DeepSpeed's JSON for `device` ("cpu" or "cuda"); batch sizes are filled in by the trainer ("auto").
+
+    The optimiser is torch's fused AdamW, made by the trainer: it needs no extension to be compiled, not even with offloading.
+    """
+    zero = settings["zero"]
+    memory = {"device": "cpu", "pin_memory": device != "cpu"}
+    optimization: dict[str, Any] = {
+        "stage": zero["stage"],
+        "overlap_comm": device != "cpu",
+        "contiguous_gradients": True,
+        "reduce_bucket_size": "auto",
+    }
+    if zero["offload_optimizer"]:
+        optimization["offload_optimizer"] = memory
+    if zero["stage"] == 3:
+        optimization |= {
+            "stage3_prefetch_bucket_size": "auto",
+            "stage3_param_persistence_threshold": "auto",
+            "stage3_gather_16bit_weights_on_model_save": True,
+        }
+        if zero["offload_parameters"]:
+            optimization["offload_param"] = memory
+    return {
+        "train_batch_size": "auto",
+        "train_micro_batch_size_per_gpu": "auto",
+        "gradient_accumulation_steps": "auto",
+        "gradient_clipping": "auto",
+        "bf16": {"enabled": settings["precision"] == "bfloat16"},
+        "zero_optimization": optimization,
+        "zero_force_ds_cpu_optimizer": False,
+        "zero_allow_untested_optimizer": True,
+    }
+
+
+def sft_arguments(settings: Settings, folder: str, device: str) -> dict[str, Any]:
+    """Keyword arguments of SFTConfig. Rows come tokenised and cut off, so `max_length` matters for packing only.
+
+    Checkpoints are written by our own rule (sft.Control), logs kept in the trainer's state.
+    """
+    return {
+        "output_dir": folder,
+        "num_train_epochs": settings["epochs"],
+        "learning_rate": settings["learning_rate"],
+        **schedule(settings),
+        "warmup_steps": settings["warmup_ratio"],
+        "per_device_train_batch_size": settings["micro_batch"],
+        "gradient_accumulation_steps": accumulation_steps(settings),
+        "max_length": settings["max_length"] if settings["packing"] else None,
+        "packing": settings["packing"],
+        "packing_strategy": "bfd",
+        "optim": "adamw_torch_fused",
+        "adam_beta1": settings["betas"][0],
+        "adam_beta2": settings["betas"][1],
+        "adam_epsilon": settings["epsilon"],
+        "weight_decay": settings["weight_decay"],
+        "max_grad_norm": settings["max_grad_norm"],
+        "bf16": settings["precision"] == "bfloat16",
+        "gradient_checkpointing": settings["gradient_checkpointing"],
+        "seed": settings["seed"],
+        "data_seed": settings["seed"],
+        "use_cpu": device == "cpu",
+        "deepspeed": deepspeed_config(settings, device),
+        "save_strategy": "no",
+        "save_total_limit": 2,
+        "logging_strategy": "steps",
+        "logging_steps": 1,
+        "logging_nan_inf_filter": False,
+        "include_num_input_tokens_seen": "all" if settings["packing"] else "non_padding",
+        "report_to": "none",
+        "disable_tqdm": True,
+        "log_level": "error",
+        "dataloader_pin_memory": device != "cpu",
+    }

@@ -1,0 +1,65 @@
+"""What this machine can train on, found without importing torch (which takes seconds)."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from ..common.errors import UserError
+
+CPU_BFLOAT16 = {"avx512bw", "avx512_bf16", "amx_bf16", "bf16"}
+"""Flags in /proc/cpuinfo of which one is needed for bfloat16 matrix products at a useful speed (oneDNN)."""
+
+AMPERE = 8.0
+"""The first CUDA compute capability with bfloat16."""
+
+
+def gpu_capabilities() -> list[float]:
+    """CUDA compute capability of each GPU that may be used; none where torch is a CPU build."""
+    if importlib.metadata.version("torch").endswith("+cpu") or not shutil.which("nvidia-smi"):
+        return []
+    query = ["nvidia-smi", "--query-gpu=compute_cap", "--format=csv,noheader"]
+    answer = subprocess.run(query, capture_output=True, text=True, timeout=60)
+    found = [float(line) for line in answer.stdout.split()] if answer.returncode == 0 else []
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return found if visible is None else found[: len([each for each in visible.split(",") if each.strip()])]
+
+
+def cpu_flags() -> set[str]:
+    """Features of the CPU as Linux names them; empty where that cannot be read."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return set()
+    return {
+        word for line in lines if line.lower().startswith(("flags", "features")) for word in line.split(":")[1].split()
+    }
+
+
+def usable_cpus() -> int:
+    """CPUs that this process may run on."""
+    return len(os.sched_getaffinity(0))
+
+
+def choose_device(settings: dict[str, Any], gpus: list[float], flags: set[str]) -> str:
+    """ "cuda" where there is a GPU, else "cpu".
+
+    Raises:
+        UserError: fewer GPUs than ranks, or no hardware for the precision that is asked for.
+    """
+    if gpus and len(gpus) < settings["ranks"]:
+        raise UserError("ranks", f"{settings['ranks']} ranks need as many GPUs, {len(gpus)} can be used", "lower it")
+    if settings["precision"] == "bfloat16":
+        if gpus and min(gpus) < AMPERE:
+            raise UserError(
+                "precision",
+                f"a GPU of compute capability {min(gpus)} has no bfloat16",
+                "use float32, or an A100 or newer",
+            )
+        if not gpus and not flags & CPU_BFLOAT16:
+            raise UserError("precision", "this CPU has no bfloat16 instructions (AVX-512 or AMX)", "use float32 here")
+    return "cuda" if gpus else "cpu"

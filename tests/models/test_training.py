@@ -1,0 +1,152 @@
+"""Two ranks of ZeRO-3 really train a tiny model; killed and stopped runs end in the same bytes as an undisturbed one."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from conftest import as_option, train_settings
+from thoughtline.common.files import read_json
+
+STEPS = 12
+"""22 rows, 4 a step, 2 epochs."""
+
+
+def start(base: Path, dataset: Path, out: Path, work: Path, **more) -> subprocess.Popen:
+    words = [sys.executable, "-m", "thoughtline", "models", "train", "--settings", as_option(train_settings(**more))]
+    words += ["--base", base, "--dataset", dataset, "--out", out, "--work", work, "--threads", "1"]
+    return subprocess.Popen([*map(str, words)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def finish(process: subprocess.Popen) -> tuple[int, str]:
+    output = process.communicate(timeout=300)[0]
+    return process.returncode, output
+
+
+def steps_done(work: Path) -> int:
+    path = work / "steps.jsonl"
+    return len(path.read_text().splitlines()) if path.exists() else 0
+
+
+def wait_for(condition, process: subprocess.Popen, seconds: float = 200) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert process.poll() is None, process.communicate()[0]
+        assert time.monotonic() < end, "nothing happened in time"
+        time.sleep(0.02)
+
+
+def processes_of(work: Path) -> list[str]:
+    """Command lines of living processes that name the work folder (none is left when a run has ended)."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            line = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue
+        if str(work) in line and int(path.parent.name) != os.getpid():
+            found.append(line)
+    return found
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory, base, dataset) -> Path:
+    folder = tmp_path_factory.mktemp("undisturbed")
+    out, work = folder / "student", folder / "work"
+    code, output = finish(start(base, dataset, out, work))
+    assert code == 0, output
+    assert not work.exists()
+    return out
+
+
+@pytest.fixture(scope="module")
+def disturbed(tmp_path_factory, base, dataset) -> Path:
+    """Stopped by SIGTERM after a few steps, then killed with -9 after a few more, then finished."""
+    folder = tmp_path_factory.mktemp("disturbed")
+    out, work = folder / "student", folder / "work"
+
+    process = start(base, dataset, out, work)
+    wait_for(lambda: steps_done(work) >= 1, process)
+    process.send_signal(signal.SIGTERM)
+    code, output = finish(process)
+    assert code == 75, output
+    stopped_at = max(int(path.name.split("-")[1]) for path in (work / "run").glob("checkpoint-*"))
+    assert 1 <= stopped_at < STEPS
+    assert not (out / "model.json").exists()
+
+    process = start(base, dataset, out, work)
+    wait_for(lambda: steps_done(work) >= 4, process)
+    process.kill()
+    process.wait()
+    process.stdout.close()
+    end = time.monotonic() + 20
+    while processes_of(work) and time.monotonic() < end:
+        time.sleep(0.1)
+    assert processes_of(work) == []
+    torn = work / "run" / "checkpoint-999"
+    torn.mkdir()
+    (torn / "trainer_state.json").write_text("{")
+    assert not (out / "model.json").exists()
+
+    process = start(base, dataset, out, work)
+    code, output = finish(process)
+    assert code == 0, output
+    assert "going on from checkpoint-" in output
+    return out
+
+
+def test_an_interrupted_training_ends_in_the_same_bytes(undisturbed, disturbed):
+    for name in ("model.json", "training.jsonl"):
+        assert (undisturbed / name).read_bytes() == (disturbed / name).read_bytes()
+    assert read_json(disturbed / "training.json")["interruptions"] >= 1
+
+
+def test_the_log_has_one_row_a_step_and_the_loss_falls(undisturbed):
+    rows = [json.loads(line) for line in (undisturbed / "training.jsonl").read_text().splitlines()]
+    assert [row["step"] for row in rows] == list(range(1, STEPS + 1))
+    assert set(rows[0]) == {"step", "epoch", "loss", "learning_rate", "grad_norm", "tokens"}
+    assert rows[-1]["loss"] < rows[0]["loss"] - 0.5
+    assert all(a["tokens"] < b["tokens"] for a, b in itertools.pairwise(rows))
+    assert max(row["learning_rate"] for row in rows) == pytest.approx(1e-3)
+    assert rows[-1]["epoch"] == pytest.approx(2)
+
+
+def test_the_trained_model_loads_generates_and_differs_from_its_base(undisturbed, base):
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    model = read_json(undisturbed / "model.json")
+    assert model["kind"] == "trained" and model["base"] == "tiny" and model["revision"].startswith("sha256:")
+    old, new = (
+        AutoModelForCausalLM.from_pretrained(folder) for folder in (base.parent / "weights", undisturbed / "weights")
+    )
+    assert sorted(old.state_dict()) == sorted(new.state_dict())
+    tokenizer = AutoTokenizer.from_pretrained(undisturbed / "weights")
+    prompt = tokenizer.apply_chat_template(
+        [{"role": "user", "content": "add the two"}], add_generation_prompt=True, return_tensors="pt", return_dict=True
+    )
+    with torch.no_grad():
+        assert (old(**prompt).logits - new(**prompt).logits).abs().max() > 0.1
+    assert new.generate(**prompt, max_new_tokens=5, do_sample=False).shape[1] > prompt["input_ids"].shape[1]
+    assert read_json(undisturbed / "weights" / "config.json")["dtype"] == "float32"
+
+
+def test_tokenizer_and_template_are_the_bases_own(undisturbed, base):
+    for name in ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "generation_config.json"):
+        assert (undisturbed / "weights" / name).read_bytes() == (base.parent / "weights" / name).read_bytes()
+
+
+def test_sidecar_and_summary(undisturbed):
+    sidecar = read_json(undisturbed / "model.json.prov.json")
+    assert sidecar["counts"] == {"in": 22, "out": 22, "dropped": {}, "cut_off": 0}
+    assert [Path(each["path"]).name for each in sidecar["inputs"]] == ["model.json", "train.parquet"]
+    summary = read_json(undisturbed / "training.json")
+    assert summary["steps"] == STEPS and summary["ranks"] == 2 and len(summary["peak_memory_bytes"]) == 2
+    assert summary["tokens_per_second"] > 0 and 0 < summary["trained_tokens_in_rows"] < summary["tokens_in_rows"]
