@@ -37,7 +37,8 @@ $(UV):
 
 demo: setup  ## the main job: the demo recipe, from questions to scores and the report
 	@$(DRIVER)/snakemake --profile profiles/local --config recipe=$(RECIPE)
-	@$(DRIVER)/thoughtline scores table --recipe $(RECIPE)
+	@$(DRIVER)/thoughtline scores show $$($(DRIVER)/thoughtline recipe paths $(RECIPE) scores)
+	@echo; echo "report: $$($(DRIVER)/thoughtline recipe paths $(RECIPE) report)"
 
 test: setup  ## all tests
 	@tests/run

@@ -74,6 +74,11 @@ def _settings(args: argparse.Namespace) -> None:
     print(json.dumps(value, indent=2, ensure_ascii=False) if args.indent else settings.text(value))
 
 
+def _paths(args: argparse.Namespace) -> None:
+    paths = Paths(load(args.recipe), args.results)
+    print("\n".join(paths.scores() if args.kind == "scores" else paths.targets()))
+
+
 def _reference(args: argparse.Namespace) -> None:
     write_text(args.docs / "recipe.schema.json", schema_text())
     write_text(args.docs / "reference.md", reference_page())
@@ -99,6 +104,12 @@ def register(verbs: argparse._SubParsersAction) -> None:
     one.add_argument("names", nargs="*", metavar="NAME")
     one.add_argument("--indent", action="store_true", help="print it for people")
     one.set_defaults(run=_settings)
+
+    paths = verbs.add_parser("paths", help="print the files of a recipe's targets: its scores, or its report")
+    paths.add_argument("recipe", metavar="RECIPE.yaml")
+    paths.add_argument("kind", choices=("scores", "report"))
+    paths.add_argument("--results", default="results", help="folder of all results (default: %(default)s)")
+    paths.set_defaults(run=_paths)
 
     reference = verbs.add_parser(
         "reference", help="write docs/recipe.schema.json and docs/reference.md from the schema"
