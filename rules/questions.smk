@@ -22,6 +22,5 @@ for _set in [*RECIPE.questions, *RECIPE.benchmarks]:
             runtime=240,
         params:
             settings=fixed(settings_of("questions", _set)),
-            folder=f"{R}/questions/{_set}",
         shell:
-            "thoughtline questions curate --settings {params.settings:q} --out {params.folder:q} 2>&1 | tee -a {log:q}"
+            "thoughtline questions curate --settings {params.settings:q} --out $(dirname {output.rows[0]:q}) 2>&1 | tee -a {log:q}"

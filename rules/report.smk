@@ -18,6 +18,5 @@ rule write_report:
         runtime=60,
     params:
         settings=fixed(settings_of("report")),
-        results=R,
     shell:
-        "thoughtline report write --settings {params.settings:q} --results {params.results:q} --out {output.page:q} 2>&1 | tee -a {log:q}"
+        "thoughtline report write --settings {params.settings:q} --results $(dirname $(dirname {output.page:q})) --out {output.page:q} 2>&1 | tee -a {log:q}"

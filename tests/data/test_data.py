@@ -66,7 +66,7 @@ def test_code_fields_and_counts():
     keys = ["id", "problem", "starter_code", "tests", "solution", "difficulty", "style", "split"]
     assert all(list(row) == keys for row in CODE)
     assert len(CODE) == 100
-    assert [row["id"] for row in CODE] == ["code-%03d" % i for i in range(1, 101)]
+    assert [row["id"] for row in CODE] == [f"code-{i:03d}" for i in range(1, 101)]
     counts = Counter((row["split"], row["style"], row["difficulty"]) for row in CODE)
     assert counts == {
         ("train", "function", "trivial"): 26,
@@ -97,7 +97,7 @@ def test_code_shape(row):
         name = tests["fn_name"]
         assert set(tests) == {"inputs", "outputs", "fn_name"}
         assert all(isinstance(args, list) for args in tests["inputs"])
-        assert re.fullmatch(r"def %s\([a-z_, ]+\):\n" % name, row["starter_code"])
+        assert re.fullmatch(rf"def {name}\([a-z_, ]+\):\n", row["starter_code"])
         assert row["solution"].startswith(row["starter_code"])
         assert name in row["problem"]
     else:
@@ -110,7 +110,11 @@ def test_code_shape(row):
 def test_function_solutions_pass():
     done = subprocess.run(
         [sys.executable, "-I", "-c", FUNCTION_DRIVER],
-        input=json.dumps(FUNCTION), capture_output=True, text=True, timeout=60, check=True,
+        input=json.dumps(FUNCTION),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
     )
     assert json.loads(done.stdout) == []
 
@@ -119,7 +123,10 @@ def test_function_solutions_pass():
 def test_stdin_solution_passes(row):
     done = subprocess.run(
         [sys.executable, "-I", "-c", STDIN_DRIVER],
-        input=json.dumps(row), capture_output=True, text=True, timeout=60,
+        input=json.dumps(row),
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == row["tests"]["outputs"]
@@ -132,7 +139,7 @@ class Blank(ast.NodeTransformer):
         self.names = {}
 
     def rename(self, name):
-        return self.names.setdefault(name, "v%d" % len(self.names))
+        return self.names.setdefault(name, f"v{len(self.names)}")
 
     def visit_Constant(self, node):
         return ast.copy_location(ast.Constant(0), node)
@@ -163,7 +170,7 @@ def test_science_fields_and_counts():
     keys = ["id", "problem", "choices", "answer", "solution", "topic", "split"]
     assert all(list(row) == keys for row in SCIENCE)
     assert len(SCIENCE) == 100
-    assert [row["id"] for row in SCIENCE] == ["science-%03d" % i for i in range(1, 101)]
+    assert [row["id"] for row in SCIENCE] == [f"science-{i:03d}" for i in range(1, 101)]
     counts = Counter((row["split"], row["topic"]) for row in SCIENCE)
     topics = ("physics", "chemistry", "biology", "earth")
     assert counts == {
@@ -208,11 +215,12 @@ def test_science_answer_length_gives_nothing_away(split):
 # ---------------------------------------------------------------- near-duplicates
 
 # Words that say how a task is put, not what it asks for.
-COMMON = set(
-    "a an the of to in is are it its that this and or if for with as one on by be "
-    "write function return returns input line print read integer integers string list "
-    "which what these does do when called how you your from at".split()
-)
+COMMON = {
+    *("a", "an", "the", "of", "to", "in", "is", "are", "it", "its", "that", "this", "and", "or", "if", "for", "with"),
+    *("as", "one", "on", "by", "be", "write", "function", "return", "returns", "input", "line", "print", "read"),
+    *("integer", "integers", "string", "list", "which", "what", "these", "does", "do", "when", "called", "how", "you"),
+    *("your", "from", "at"),
+}
 
 
 def tokens(row):
@@ -225,7 +233,7 @@ def overlap(a, b):
 
 
 def pairs(rows):
-    return [(a, b) for i, a in enumerate(rows) for b in rows[i + 1:]]
+    return [(a, b) for i, a in enumerate(rows) for b in rows[i + 1 :]]
 
 
 def similar(a, b, limit):
@@ -254,11 +262,7 @@ def test_no_near_duplicate_problems(rows):
 
 def test_no_code_pair_with_same_solution_and_like_wording():
     shapes = {row["id"]: skeleton(row["solution"]) for row in CODE}
-    close = [
-        (a["id"], b["id"])
-        for a, b in pairs(CODE)
-        if shapes[a["id"]] == shapes[b["id"]] and overlap(a, b) >= 0.3
-    ]
+    close = [(a["id"], b["id"]) for a, b in pairs(CODE) if shapes[a["id"]] == shapes[b["id"]] and overlap(a, b) >= 0.3]
     assert close == []
 
 
@@ -275,8 +279,6 @@ def test_science_splits_share_no_fact():
     close = [
         (a["id"], b["id"])
         for a, b in pairs(SCIENCE)
-        if a["split"] != b["split"]
-        and a["answer"].lower() == b["answer"].lower()
-        and overlap(a, b) >= 0.2
+        if a["split"] != b["split"] and a["answer"].lower() == b["answer"].lower() and overlap(a, b) >= 0.2
     ]
     assert close == []

@@ -18,12 +18,15 @@ STUDENT_SCORES = {f"scores student-seed1/{test}" for test in ("math-test", "scie
 FROM_TRAINING = {"train student-seed1", "report"} | ASKED_STUDENT | STUDENT_SCORES
 FROM_DATASET = {"datasets kept"} | FROM_TRAINING
 FROM_TRACES = {
-    shards: each("traces", "teacher", *shards) | each("verdicts", "teacher", *shards) | FROM_DATASET for shards in (MATH, CODE, PUZZLE)
+    shards: each("traces", "teacher", *shards) | each("verdicts", "teacher", *shards) | FROM_DATASET
+    for shards in (MATH, CODE, PUZZLE)
 }
 ALL_TEACHER = FROM_TRACES[MATH] | FROM_TRACES[CODE] | FROM_TRACES[PUZZLE]
 ASKED = each("traces", "noise", *TESTS) | each("verdicts", "noise", *TESTS) | ASKED_STUDENT | SCORES | {"report"}
 VERDICTS = (
-    each("verdicts", "teacher", *MATH, *CODE, *PUZZLE) | each("verdicts", "noise", *TESTS) | each("verdicts", "student-seed1", *TESTS)
+    each("verdicts", "teacher", *MATH, *CODE, *PUZZLE)
+    | each("verdicts", "noise", *TESTS)
+    | each("verdicts", "student-seed1", *TESTS)
 )
 QUESTIONS = {f"questions {name}" for name in ("math-train", "code-train", "puzzle-train", "math-test", "science-test")}
 

@@ -58,7 +58,11 @@ class Workspace:
         (folder / "recipes/tiny.yaml").write_text(text.replace("TINY_MODEL", os.path.relpath(model, folder)))
         self.edit("config.yaml", "recipe: recipes/demo.yaml", "recipe: recipes/tiny.yaml")
         self.environment = {
-            **{key: value for key, value in os.environ.items() if not key.startswith(("SNAKEMAKE", "PYTEST", "THOUGHTLINE"))},
+            **{
+                key: value
+                for key, value in os.environ.items()
+                if not key.startswith(("SNAKEMAKE", "PYTEST", "THOUGHTLINE"))
+            },
             "PYTHONPATH": str(folder / "scripts"),
             "THOUGHTLINE_ENVS": str(ROOT / ".venv"),
             "PATH": f"{DRIVER}:{os.environ['PATH']}",
