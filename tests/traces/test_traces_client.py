@@ -136,14 +136,14 @@ def test_one_request_that_always_fails_fails_alone(service):
 @pytest.mark.parametrize("status", [429, 503])
 def test_an_overloaded_service_fails_no_request(service, status):
     service.faults = lambda body, number: ("status", status, {}, "busy")
-    with pytest.raises(ServiceError, match="after 4 tries .*busy"):
+    with pytest.raises(ServiceError, match=r"after 4 tries .*busy"):
         ask(service)
 
 
 @pytest.mark.parametrize("status", [401, 403, 404])
 def test_a_service_that_refuses_us_fails_no_request(service, status):
     service.faults = lambda body, number: ("status", status, {}, json.dumps({"error": {"message": "who are you"}}))
-    with pytest.raises(ServiceError, match="who are you; check URL, model name and key"):
+    with pytest.raises(ServiceError, match=r"who are you; check URL, model name and key"):
         ask(service)
     assert len(service.bodies) == 1
 

@@ -15,7 +15,8 @@ def test_cpu():
     found = engine_options({**ENGINE, "arguments": {"max_num_seqs": 64}}, on_cpu=True)
     assert found == [
         *("--dtype", "float32", "--max-model-len", "4096", "--no-enable-chunked-prefill"),
-        *("--max-num-batched-tokens", "8192", "--enforce-eager", "--max-num-seqs", "64"),
+        *("--max-num-batched-tokens", "8192", "--enforce-eager", "--block-size", "32"),
+        *("--max-num-seqs", "64"),
     ]
 
 
@@ -28,8 +29,13 @@ def test_gpu_leaves_defaults():
 def test_a_batch_holds_the_longest_prompt_without_chunked_prefill():
     found = engine_options({**ENGINE, "max_model_len": 32768}, on_cpu=False)
     assert found[found.index("--max-num-batched-tokens") + 1] == "32768"
-    own = engine_options({**ENGINE, "arguments": {"max_num_batched_tokens": 99}}, on_cpu=True)
-    assert own.count("--max-num-batched-tokens") == 1 and "99" in own
+
+
+@pytest.mark.parametrize("name", ["max_num_batched_tokens", "block_size", "max-num-batched-tokens"])
+def test_own_arguments_win(name):
+    own = engine_options({**ENGINE, "arguments": {name: 99}}, on_cpu=True)
+    flag = f"--{name.replace('_', '-')}"
+    assert own.count(flag) == 1 and own[own.index(flag) + 1] == "99"
 
 
 def test_forms():

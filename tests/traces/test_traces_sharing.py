@@ -168,12 +168,12 @@ def test_stop_servers(tmp_path, mark):
 
 
 def test_a_server_that_does_not_start_says_why(tmp_path, mark):
-    with pytest.raises(UserError, match="(?s)ended with code 3.*no such weights"), served(tmp_path, mark, wait=-1):
+    with pytest.raises(UserError, match=r"(?s)ended with code 3.*no such weights"), served(tmp_path, mark, wait=-1):
         pass
 
 
 def test_a_server_that_is_never_ready(tmp_path, mark):
-    with pytest.raises(UserError, match="not ready within 0.6 s"), served(tmp_path, mark, wait=60, start_seconds=0.6):
+    with pytest.raises(UserError, match=r"not ready within 0\.6 s"), served(tmp_path, mark, wait=60, start_seconds=0.6):
         pass
     assert processes(mark) == []
 

@@ -1,0 +1,1 @@
+"""Raw generations of a model on questions."""

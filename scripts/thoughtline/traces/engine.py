@@ -10,6 +10,10 @@ from ..common.errors import UserError
 OWN = ("model", "served-model-name", "host", "port")
 """vLLM options that we set ourselves."""
 
+CPU_DEFAULTS = {"enforce_eager": True, "block_size": 32}
+"""For vLLM's CPU build, unless engine.arguments says otherwise. Compiling costs minutes. Prompts share whole blocks only,
+so vLLM's 128 tokens a block there let few-shot prompts of 577 tokens share 80 % of their tokens, 32 let them share 93 %."""
+
 
 def option(name: str, value: Any) -> list[str]:
     """One vLLM option: True -> --name, False -> --no-name, None -> nothing, objects -> their JSON.
@@ -32,7 +36,7 @@ def option(name: str, value: Any) -> list[str]:
 def engine_options(engine: dict[str, Any], on_cpu: bool) -> list[str]:
     """vLLM options of the recipe's engine settings, the same list for the same settings.
 
-    On CPU nothing is compiled (--enforce-eager), and without chunked prefill a batch must hold a whole prompt.
+    Without chunked prefill a batch must hold a whole prompt.
     """
     arguments = dict(engine.get("arguments") or {})
     known = {name.replace("_", "-") for name in arguments}
@@ -43,8 +47,9 @@ def engine_options(engine: dict[str, Any], on_cpu: bool) -> list[str]:
         found += option("enable_chunked_prefill", False)
         if "max-num-batched-tokens" not in known:
             found += option("max_num_batched_tokens", max(8192, engine.get("max_model_len") or 0))
-    if on_cpu and "enforce-eager" not in known:
-        found += option("enforce_eager", True)
+    for name, value in CPU_DEFAULTS.items() if on_cpu else ():
+        if name.replace("_", "-") not in known:
+            found += option(name, value)
     for name in sorted(arguments):
         found += option(name, arguments[name])
     return found
