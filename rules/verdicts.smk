@@ -28,5 +28,5 @@ rule verify_traces:
         "thoughtline verdicts verify --settings {params.settings:q} {params.judge} --questions {input.questions:q} --traces {input.traces:q}"
         " --out {output.rows:q}"
         f" --work {R}/work/verdicts/{{wildcards.answerer}}/{{wildcards.set}}/{{wildcards.shard}} --servers {R}/work/servers"
-        f" --linger {EXECUTION.linger}"
+        f" --concurrency {EXECUTION.concurrency} --linger {EXECUTION.linger}"
         " --workers {params.workers} --minutes {resources.runtime} 2>&1 | tee -a {log:q}"

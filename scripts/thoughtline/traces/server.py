@@ -100,7 +100,8 @@ def serving(
     Args:
         model_json: the model's model.json.
         engine: the recipe's engine settings.
-        folder, linger, port, start_seconds, deadline: see sharing.running.
+        folder, linger, port, start_seconds, deadline: see sharing.running. Under Slurm nothing lingers: what a job
+            leaves behind would hold or outlive its allocation.
 
     Raises:
         UserError: there is no vLLM, the weights are missing, or the server did not start.
@@ -118,7 +119,7 @@ def serving(
         [model["revision"], devices],
         model=model["name"],
         folder=folder,
-        linger=linger,
+        linger=0 if "SLURM_JOB_ID" in os.environ else linger,
         port=port,
         start_seconds=start_seconds,
         deadline=deadline,
