@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from conftest import train_settings
-from thoughtline.models.configure import accumulation_steps, deepspeed_config, schedule, sft_arguments
+from thoughtline.models.configure import accumulation_steps, attention, deepspeed_config, schedule, sft_arguments
 
 
 def test_gradients_are_accumulated_up_to_the_global_batch():
@@ -68,3 +68,9 @@ def test_trl_and_the_scheduler_take_these_arguments(tmp_path):
     config = SFTConfig(**arguments)
     assert config.get_warmup_steps(100) == 10
     assert not config.gradient_checkpointing and not config.bf16
+
+
+def test_plain_attention_only_for_short_rows_on_cpu():
+    assert attention(train_settings(max_length=512), "cpu") == "eager"
+    assert attention(train_settings(max_length=16384), "cpu") == "sdpa"
+    assert attention(train_settings(max_length=512), "cuda") == "sdpa"

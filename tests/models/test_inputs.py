@@ -10,6 +10,7 @@ import pytest
 from conftest import as_option, train_settings, turns, write_dataset
 from thoughtline.common.errors import UserError
 from thoughtline.common.files import write_json
+from thoughtline.common.lease import Lease
 from thoughtline.models import checkpoints
 from thoughtline.models.artifact import read_model
 from thoughtline.models.conversation import read_conversations
@@ -147,3 +148,20 @@ def test_another_number_of_ranks_is_refused(tmp_path, dataset):
     whole_checkpoint(tmp_path / "run", 3)
     with pytest.raises(UserError, match="checkpoints are of 2 ranks, now 1"):
         prepare_work(tmp_path, header(train_settings(ranks=1), {"revision": "r"}, dataset))
+
+
+def test_two_writers_cannot_share_a_work_folder(tmp_path, base, dataset):
+    words = [sys.executable, "-m", "thoughtline", "models", "train", "--settings", as_option(train_settings())]
+    words += [
+        "--base",
+        str(base),
+        "--dataset",
+        str(dataset),
+        "--out",
+        str(tmp_path / "student"),
+        "--work",
+        str(tmp_path / "w"),
+    ]
+    with Lease(tmp_path / "w"):
+        done = subprocess.run(words, capture_output=True, text=True)
+    assert done.returncode == 2 and "another writer" in done.stderr

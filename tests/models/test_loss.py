@@ -16,8 +16,8 @@ ROWS = [
 ]
 
 
-def load(folder):
-    return AutoModelForCausalLM.from_pretrained(folder, attn_implementation="sdpa").eval()
+def load(folder, attention="sdpa"):
+    return AutoModelForCausalLM.from_pretrained(folder, attn_implementation=attention).eval()
 
 
 @pytest.fixture(scope="module")
@@ -33,9 +33,10 @@ def expected(model_folder) -> float:
     return total
 
 
+@pytest.mark.parametrize("attention", ["sdpa", "eager"])
 @pytest.mark.parametrize("packed", [False, True])
-def test_loss_of_a_batch_is_the_sum_over_its_rows(model_folder, expected, packed):
-    model = load(model_folder)
+def test_loss_of_a_batch_is_the_sum_over_its_rows(model_folder, expected, packed, attention):
+    model = load(model_folder, attention)
     score_replies_only(model)
     inputs = DataCollatorForLanguageModeling(pad_token_id=2, padding_free=packed)(ROWS)
     wanted = ("input_ids", "attention_mask", "position_ids", "labels")

@@ -83,6 +83,8 @@ def disturbed(tmp_path_factory, base, dataset) -> Path:
 
     process = start(base, dataset, out, work)
     wait_for(lambda: steps_done(work) >= 4, process)
+    first = json.loads((work / "steps.jsonl").read_text().splitlines()[0])
+    assert first["step"] == stopped_at + 1
     process.kill()
     process.wait()
     process.stdout.close()
@@ -150,3 +152,19 @@ def test_sidecar_and_summary(undisturbed):
     summary = read_json(undisturbed / "training.json")
     assert summary["steps"] == STEPS and summary["ranks"] == 2 and len(summary["peak_memory_bytes"]) == 2
     assert summary["tokens_per_second"] > 0 and 0 < summary["trained_tokens_in_rows"] < summary["tokens_in_rows"]
+
+
+def test_packed_bfloat16_training_on_one_rank_of_another_zero_stage(tmp_path, base, dataset):
+    zero = {"stage": 2, "offload_optimizer": False, "offload_parameters": False}
+    more = {"packing": True, "precision": "bfloat16", "zero": zero, "ranks": 1, "micro_batch": 2, "save_steps": 100}
+    out = tmp_path / "student"
+    code, output = finish(start(base, dataset, out, tmp_path / "work", **more))
+    if "no bfloat16 instructions" in output:
+        pytest.skip("this CPU has no bfloat16 instructions")
+    assert code == 0, output
+    summary = read_json(out / "training.json")
+    assert summary["rows"] == 22 and summary["sequences"] < 22
+    assert summary["tokens"] == pytest.approx(2 * summary["tokens_in_rows"], rel=0.2)
+    assert read_json(out / "weights" / "config.json")["dtype"] == "bfloat16"
+    rows = [json.loads(line) for line in (out / "training.jsonl").read_text().splitlines()]
+    assert rows[-1]["loss"] < rows[0]["loss"]

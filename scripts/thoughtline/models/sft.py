@@ -23,7 +23,7 @@ from typing import Any
 from ..common.errors import EXIT_BAD_INPUT, UserError
 from ..common.files import read_json, write_json
 from .checkpoints import mark_complete
-from .configure import sft_arguments
+from .configure import attention, sft_arguments
 from .conversation import read_conversations
 from .encode import IGNORED, encode_all
 
@@ -193,7 +193,7 @@ def train(plan: dict[str, Any], work: Path) -> None:
     base = Path(plan["base"])
     tokenizer = AutoTokenizer.from_pretrained(base)
     model = AutoModelForCausalLM.from_pretrained(
-        base, dtype=getattr(torch, settings["precision"]), attn_implementation="sdpa"
+        base, dtype=getattr(torch, settings["precision"]), attn_implementation=attention(settings, device)
     )
     dataset = Path(plan["dataset"])
     rows, counts = encode_all(
