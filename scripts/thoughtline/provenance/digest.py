@@ -29,6 +29,7 @@ CANNOT_CHANGE_RESULTS = frozenset(
         "provenance.sidecar",
         "provenance.digest",
         "traces.server",
+        "models.launch",
     )
 )
 """Modules that show, stop or record work but have no say in its result."""
