@@ -10,6 +10,8 @@ RECIPE ?= recipes/demo.yaml
 
 # Wheels that lie on this machine serve uv as they serve pip; a CPU build of torch comes from there, or from PyTorch's own index.
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
+# The machine's own certificates, as pip and git use them: behind a company's proxy no others will do.
+export UV_SYSTEM_CERTS ?= 1
 TORCH_BACKEND := $(if $(wildcard $(addsuffix /torch-*+cpu-*.whl,$(PIP_FIND_LINKS))),,--torch-backend cpu)
 UV := .venv/uv/bin/uv
 
