@@ -34,7 +34,7 @@ $(UV):
 	@echo "$(CURDIR)/scripts" > .venv/$*/lib/python$(PYTHON_VERSION)/site-packages/thoughtline.pth
 	@printf '#!%s\nfrom thoughtline.cli import main\n\nmain()\n' "$(CURDIR)/.venv/$*/bin/python" > .venv/$*/bin/thoughtline
 	@chmod +x .venv/$*/bin/thoughtline
-	@.venv/$*/bin/python -m compileall -q -j 0 .venv/$*/lib || true
+	@.venv/$*/bin/python -m compileall -q -j 0 .venv/$*/lib >/dev/null 2>&1 || true
 	@touch $@
 
 demo: setup  ## the main job: the demo recipe, from questions to scores and the report

@@ -65,11 +65,9 @@ def _without(path: Path, keys: tuple[str, ...], **more: Any) -> None:
 def convert(source: Path, folder: Path, context_length: int) -> None:
     """Write `source` (GGUF, any quantisation) to `folder` as config, tokenizer and float32 safetensors; the same bytes each time."""
     os.environ.setdefault("DS_ACCELERATOR", "cpu")  # saving imports DeepSpeed, which else warns that it finds no GPU
+    os.environ.setdefault("TQDM_DISABLE", "1")  # bars of three libraries for half a minute of work
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
-    from transformers.utils import logging
-
-    logging.disable_progress_bar()
     model = AutoModelForCausalLM.from_pretrained(source.parent, gguf_file=source.name, dtype=torch.float32)
     # They say "GGUF", which save_pretrained refuses, though the weights are plain float32 by now.
     for owner, name in ((model, "hf_quantizer"), (model.config, "quantization_config")):
