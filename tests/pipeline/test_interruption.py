@@ -1,0 +1,75 @@
+"""Driver and jobs are killed with SIGKILL in the middle of generation, verification and training; the end is the same bytes."""
+
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from thoughtline.common.files import sha256_file
+from workspace import DRIVER, Workspace
+
+MOMENTS = {
+    "generation": "work/traces/teacher/math-train/0000/*",
+    "verification": "work/verdicts/teacher/*/*/*",
+    "training": "work/models/student-seed1/checkpoint*",
+}
+"""What is there for the first time when a stage is in its middle."""
+
+
+def artifacts(folder: Path) -> dict[str, str]:
+    """sha256 of everything below questions, traces, verdicts, datasets, models and scores that holds no times."""
+    root = folder / "results/tiny"
+    return {
+        str(path.relative_to(root)): sha256_file(path)
+        for noun in ("questions", "traces", "verdicts", "datasets", "models", "scores")
+        for path in sorted((root / noun).rglob("*"))
+        if path.is_file()
+        and path.name != "training.json"
+        and not path.name.endswith(".prov.json")
+        and path.name != "lease"
+    }
+
+
+def kill_at(workspace: Workspace, pattern: str) -> None:
+    """Run until a file that matches `pattern` is there, then kill the driver and all jobs."""
+    driver = subprocess.Popen(
+        [DRIVER / "snakemake", "--profile", "profiles/local"],
+        cwd=workspace.folder, env=workspace.environment, start_new_session=True,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    end = time.monotonic() + 300
+    while not any((workspace.folder / "results/tiny").glob(pattern)):
+        assert driver.poll() is None, f"the run ended before {pattern} was there"
+        assert time.monotonic() < end, f"{pattern} did not appear"
+        time.sleep(0.02)
+    os.killpg(driver.pid, signal.SIGKILL)
+    driver.wait()
+
+
+@pytest.fixture(scope="module")
+def interrupted(tmp_path_factory, tiny_model):
+    workspace = Workspace(tmp_path_factory.mktemp("interrupted"), tiny_model)
+    for pattern in MOMENTS.values():
+        kill_at(workspace, pattern)
+        assert workspace.snakemake("--unlock").returncode == 0
+    run = workspace.snakemake()
+    assert run.returncode == 0, run.stdout[-8000:]
+    return workspace
+
+
+def test_the_same_artifacts(finished, interrupted):
+    whole, mended = artifacts(finished.folder), artifacts(interrupted.folder)
+    assert set(whole) == set(mended)
+    assert {name for name in whole if whole[name] != mended[name]} == set()
+    assert any(name.endswith("model.safetensors") for name in whole)
+
+
+def test_no_half_written_file_is_left(interrupted):
+    root = interrupted.folder / "results/tiny"
+    assert [path for path in root.rglob("*.part") if "work" not in path.relative_to(root).parts[0]] == []
+
+
+def test_nothing_is_left_to_do(interrupted):
+    assert interrupted.planned() == set()
