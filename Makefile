@@ -62,6 +62,7 @@ locks: $(UV)  ## resolve envs/*.in into the locks envs/*.txt
 	  cat envs/$$name.nodeps >> envs/$$name.txt 2>/dev/null || true; \
 	  echo "envs/$$name.txt"; done
 
-clean:  ## remove only what these commands made: environments, results, caches
-	@rm -rf .venv results .snakemake .pytest_cache .ruff_cache
+clean:  ## remove only what these commands made: environments, the demo's results, caches
+	@rm -rf .venv results/$(basename $(notdir $(RECIPE))) .snakemake .pytest_cache .ruff_cache .hypothesis
+	@rmdir results 2>/dev/null || true
 	@find scripts tests rules -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -2,6 +2,8 @@
 # OUTPUTS: models/{model}/model.json, the manifest of models/{model}/weights/.
 rule fetch_model:
     # Published weights at a pinned revision, hashed.
+    input:
+        local=lambda wildcards: PATHS.local_weights(wildcards.model),
     output:
         manifest=f"{R}/models/{{model}}/model.json",
         prov=f"{R}/models/{{model}}/model.json.prov.json",
@@ -27,7 +29,7 @@ rule train_model:
     # One training stage: supervised fine-tuning with DeepSpeed; resumes from its last checkpoint.
     input:
         base=lambda wildcards: PATHS.model(RECIPE.models[wildcards.model].base),
-        dataset=lambda wildcards: PATHS.training_files(wildcards.model),
+        dataset=lambda wildcards: PATHS.training_rows(wildcards.model),
     output:
         manifest=f"{R}/models/{{model}}/model.json",
         prov=f"{R}/models/{{model}}/model.json.prov.json",
@@ -49,6 +51,6 @@ rule train_model:
     params:
         settings=lambda wildcards: settings_of("train", wildcards.model),
     shell:
-        "thoughtline models train --settings {params.settings:q} --base {input.base:q} --dataset $(dirname {input.dataset[0]:q})"
+        "thoughtline models train --settings {params.settings:q} --base {input.base:q} --dataset $(dirname $(dirname {input.dataset:q}))"
         f" --out $(dirname {{output.manifest:q}}) --work {R}/work/models/{{wildcards.model}}"
         " --minutes {resources.runtime} 2>&1 | tee -a {log:q}"

@@ -2,13 +2,14 @@
 
 import io
 import os
+import resource
 import signal
 import subprocess
 import sys
 import time
 
 import pytest
-from thoughtline.common.command import guarded
+from thoughtline.common.command import guarded, reconcile
 from thoughtline.common.deadline import Deadline
 from thoughtline.common.errors import OutOfTime, UserError
 from thoughtline.common.lease import Lease
@@ -75,3 +76,27 @@ def test_exit_codes(capsys):
     assert guarded(late, None) == 75
     assert "run the same command again" in capsys.readouterr().err
     assert guarded(lambda _: None, None) == 0
+
+
+def test_a_full_disk_is_one_clear_line(tmp_path, capsys):
+    def full(_):
+        with open(tmp_path / "rows", "w") as stream:
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limit[1]))
+            try:
+                stream.write("x" * 5000)
+                stream.flush()
+            finally:
+                resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+                signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+                os.truncate(stream.fileno(), 0)
+
+    assert guarded(full, None) == 2
+    assert "cannot be written (File too large); make room and run again" in capsys.readouterr().err
+
+
+def test_rows_that_are_lost_are_no_result():
+    reconcile({"in": 3, "out": 2, "dropped": {"too_long": 1}})
+    with pytest.raises(AssertionError, match="3 rows came in, but 2 went out and 0 were dropped"):
+        reconcile({"in": 3, "out": 2, "dropped": {}})

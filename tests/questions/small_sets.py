@@ -10,7 +10,7 @@ def source_of(name="a", path=None, **keys):
     }
     return {
         "name": name, "hub": None, "local": {"path": path, "sha256": None} if path else None, "reasoning_gym": None,
-        "licence": "MIT", "credit": "nobody", "where": {}, "take": None, "filters": [],
+        "where": {}, "take": None, "filters": [],
         **keys, "fields": {**fields, **keys.get("fields", {})},
     }  # fmt: skip
 

@@ -1,7 +1,10 @@
 """Every mistake stops before any job with one message that names the key and what would be right."""
 
 import copy
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -42,7 +45,7 @@ MISTAKES = {
     "wrong type": (change("seed", value="many"), r"seed: input should be a valid integer \(found 'many'\)"),
     "number as text": (
         change("models", "verified", "stages", 0, "learning_rate", value="1e-4"),
-        r"models\.verified\.stages\.0\.learning_rate: input should be a valid number",
+        r"models\.verified\.stages\.0\.learning_rate: '1e-4' is text in YAML, not a number; write 1\.0e-4",
     ),
     "out of range": (
         change("traces", "teacher", "sampling", "temperature", value=-1.0),
@@ -184,8 +187,39 @@ MISTAKES = {
     ),
     "a model trained on its own traces": (
         change("traces", "teacher", "model", value="verified-seed1"),
-        r"traces\.teacher\.model: there is no model 'verified-seed1'|would be trained on its own traces",
+        r"models\.verified\.stages: 'verified-seed1' would be trained on traces or verdicts of its own",
     ),
+    "a judge trained on its own verdicts": (
+        change(
+            "verdicts", "math", value={"verifier": "judge", "model": "verified-seed2", "template": "{{ response }}"}
+        ),
+        r"models\.verified\.stages: 'verified-seed2' would be trained on traces or verdicts of its own",
+    ),
+    "a group as the judge": (
+        change("verdicts", "math", value={"verifier": "judge", "model": "verified", "template": "{{ response }}"}),
+        r"verdicts\.math\.model: 'verified' is a group of seeds; name one of them: verified-seed1, verified-seed2",
+    ),
+    "a group as the tokenizer": (
+        change("datasets", "verified", "tokenizer", value="verified"),
+        r"datasets\.verified\.tokenizer: 'verified' is a group of seeds",
+    ),
+    "a template that fails": (
+        change("prompts", "zero_shot", "math", "template", value="{{ problem }} {{ 1 / 0 }}"),
+        r"zero_shot\.math\.template: is no usable template \(division by zero\)",
+    ),
+    "a judge's broken template": (
+        change("verdicts", "math", value={"verifier": "judge", "model": "smollm2", "template": "{{ answer }}"}),
+        r"verdicts\.math\.template: is no usable template \('answer' is undefined\); it may use problem, reference, response",
+    ),
+    "a local file that is missing": (
+        change("questions", "code-train", "sources", "basics", "local", "path", value="data/code/none.jsonl"),
+        r"local\.path: there is no file 'data/code/none\.jsonl'",
+    ),
+    "a name that seeds make": (
+        {**DEMO, "models": {**DEMO["models"], "verified-seed3": DEMO["models"]["smollm2"]}},
+        r"models\.verified-seed3: ends like the names that `seeds` and `stages` make",
+    ),
+    "no benchmark at all": (change("targets", "benchmarks", value=[]), r"targets\.benchmarks: is empty"),
     "an unknown target": (
         change("targets", "evaluate", value=["verifed"]),
         r"targets\.evaluate: there is no model 'verifed'",
@@ -235,6 +269,7 @@ def test_the_line_is_named(tmp_path):
         ("name: [x\n", r":2: is not YAML"),
         ("- a\n", "is no mapping of keys"),
         ("", "is no mapping of keys"),
+        ("[a, b]: c\n", r":1: a key is no plain text"),
     ],
 )
 def test_yaml_mistakes(tmp_path, text, message):
@@ -247,3 +282,20 @@ def test_yaml_mistakes(tmp_path, text, message):
 def test_a_missing_file(tmp_path):
     with pytest.raises(UserError, match="does not exist"):
         load(tmp_path / "none.yaml")
+
+
+def test_snakemake_says_it_before_any_job(tmp_path):
+    path = tmp_path / "recipe.yaml"
+    path.write_text(yaml.safe_dump(change("seed", value="many"), sort_keys=False))
+    command = [Path(sys.executable).parent / "snakemake", "--profile", "profiles/local", "--config", f"recipe={path}"]
+    run = subprocess.run(
+        [*command, f"results={tmp_path.name}"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "HOME": str(tmp_path)},
+    )
+    assert run.returncode != 0
+    assert "seed: input should be a valid integer" in run.stderr
+    assert "Traceback" not in run.stderr and "jobid" not in run.stderr
+    assert not (ROOT / tmp_path.name).exists()

@@ -119,6 +119,8 @@ def test_a_duplicate_journal_row_counts_once(service, questions, tmp_path, whole
         {"prompt": {"system": "Be brief.", "template": "{{ problem }}", "examples": []}},
         {"sampling": {"temperature": 0.6, "top_p": 1.0, "top_k": None, "max_tokens": 16, "stop": []}},
         {"code": "other"},
+        {"seed": 43},
+        {"environment": {"lock": "11c"}},
     ],
 )
 def test_changed_settings_reuse_no_row(service, questions, tmp_path, whole, change):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import json
 import sys
 from collections.abc import Callable, Iterator
@@ -13,6 +14,9 @@ from typing import Any
 from ..provenance.sidecar import utc_now, write_sidecars
 from .deadline import Deadline
 from .errors import EXIT_AGAIN, EXIT_BAD_INPUT, OutOfTime, UserError
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""The disk, the quota or the file-size limit is full; everything finished is in the journal."""
 
 Run = Callable[[argparse.Namespace], None]
 
@@ -53,6 +57,16 @@ def deadline_of(args: argparse.Namespace) -> Deadline:
     return Deadline(args.minutes).catch_sigterm()
 
 
+def reconcile(counts: dict[str, Any]) -> None:
+    """Assert that no row was lost or invented: in = out + dropped."""
+    if "in" in counts:
+        dropped = sum(counts.get("dropped", {}).values())
+        if counts["in"] != counts["out"] + dropped:
+            raise AssertionError(
+                f"{counts['in']} rows came in, but {counts['out']} went out and {dropped} were dropped"
+            )
+
+
 class Record:
     """What a job will say about itself in its sidecars."""
 
@@ -66,6 +80,7 @@ def recorded(outputs: list[Path | str], inputs: list[Path | str], settings: dict
     """Run a job and, when it ends well, write the sidecars of its outputs from the yielded record."""
     started, record = utc_now(), Record()
     yield record
+    reconcile(record.counts)
     write_sidecars(
         [str(path) for path in outputs],
         [str(path) for path in inputs],
@@ -89,6 +104,12 @@ def guarded(run: Run, args: argparse.Namespace) -> int:
             file=sys.stderr,
         )
         return EXIT_AGAIN
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        place = f"{error.filename}: " if error.filename else ""
+        print(f"error: {place}cannot be written ({error.strerror}); make room and run again", file=sys.stderr)
+        return EXIT_BAD_INPUT
     except KeyboardInterrupt:
         print("interrupted; everything finished is kept", file=sys.stderr)
         return 130

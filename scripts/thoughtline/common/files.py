@@ -94,6 +94,10 @@ def read_json(path: str | os.PathLike[str]) -> Any:
     """Read JSON; a broken file is a UserError that names it and the position."""
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(
+            str(path), f"cannot be read ({error.strerror})", "make it first, or name the right file"
+        ) from None
     except json.JSONDecodeError as error:
         raise UserError(str(path), f"is not JSON ({error})", "mend or delete it") from None
 

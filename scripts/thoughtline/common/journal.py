@@ -43,7 +43,7 @@ class Journal:
         data = self.path.read_bytes()
         end = data.rfind(b"\n") + 1
         lines = data[:end].splitlines()
-        if not lines or json.loads(lines[0]) != {"journal": json.loads(canonical_json(self.header))}:
+        if not lines or lines[0] != canonical_json({"journal": self.header}).encode():
             if data.strip(b"\0\n"):
                 self._set_aside()
             else:

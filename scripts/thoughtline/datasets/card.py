@@ -160,7 +160,7 @@ def card(
     ]
     parts = [
         f"# {settings['recipe']}: {name}",
-        f"{settings['title']}\n\n{counts['out']} rows for supervised fine-tuning: questions with a teacher's reasoning and answer.",
+        f"{counts['out']} rows for supervised fine-tuning: questions with a teacher's reasoning and answer.",
         "## Load\n\n```python\nfrom datasets import load_dataset\n\n"
         f'path = "results/{settings["recipe"]}/datasets/{name}"\n'
         'rows = load_dataset(path, split="train")  # system, conversations\n'

@@ -150,7 +150,9 @@ def fetch(settings: dict[str, Any], out: Path) -> dict[str, Any]:
 def run(args: Namespace) -> None:
     """`thoughtline models fetch`."""
     settings = settings_of(args)
-    with recorded([args.out / "model.json"], [], settings) as record:
+    local = settings.get("local")
+    inputs = sorted(path for path in Path(local["path"]).iterdir() if path.is_file()) if local else []
+    with recorded([args.out / "model.json"], inputs, settings) as record:
         model = fetch(settings, args.out)
         record.counts = {"in": len(model["files"]), "out": len(model["files"]), "dropped": {}}
         record.details = {"revision": model["revision"]}

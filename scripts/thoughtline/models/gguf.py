@@ -68,6 +68,7 @@ def convert(source: Path, folder: Path, context_length: int) -> None:
     os.environ.setdefault("TQDM_DISABLE", "1")  # bars of three libraries for half a minute of work
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
+
     model = AutoModelForCausalLM.from_pretrained(source.parent, gguf_file=source.name, dtype=torch.float32)
     # They say "GGUF", which save_pretrained refuses, though the weights are plain float32 by now.
     for owner, name in ((model, "hf_quantizer"), (model.config, "quantization_config")):

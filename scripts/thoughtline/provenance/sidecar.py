@@ -100,7 +100,7 @@ def write_sidecars(
         "details": details or {},
         "inputs": _hashes(inputs),
         "git": _git(),
-        "container_sha256": os.environ.get("THOUGHTLINE_CONTAINER_SHA256"),
+        "container_sha256": (settings.get("environment") or {}).get("container"),
         "versions": _versions(),
         "host": {
             "name": socket.gethostname(),

@@ -15,7 +15,7 @@ from ..provenance.sidecar import sidecar_path
 
 CURATE = """\
 Load the sources of a question set, keep the rows that its recipe asks for, and write them as
-OUT/0000.parquet, 0001.parquet, ... (the row format of docs/contracts.md, one file a shard, sorted by
+OUT/0000.parquet, 0001.parquet, ... (the row format of docs/architecture.md, one file a shard, sorted by
 question_id) with a sidecar each. OUT/dropped.parquet lists every row that was left out, and why.
 
 Steps, in this order: load, where, take, normalise, filters, deduplicate, partition, limit.

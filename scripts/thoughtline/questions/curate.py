@@ -107,7 +107,7 @@ def curate(settings: dict[str, Any], work: Path, deadline: Deadline) -> Pool:
         loaded = load(source, work / "datasets")
         pool.sizes[source["name"]] = len(loaded.table)
         pool.files.extend(loaded.files)
-        pool.facts[source["name"]] = {"licence": source.get("licence"), "credit": source.get("credit"), **loaded.facts}
+        pool.facts[source["name"]] = dict(loaded.facts)
         add_source(pool, source, settings["domain"], loaded.table, deadline)
     deduplicate(pool, settings.get("deduplicate") or {}, settings["set"], deadline)
     if rule := settings.get("partition"):

@@ -2,16 +2,36 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined, TemplateError
+from jinja2 import Environment, StrictUndefined
 
+from ..common.environments import ROOT
 from ..common.errors import UserError
 from ..questions.filters import check_filter
-from .schema import Benchmark, Judge, Recipe
+from .expand import expand, seed_names
+from .schema import Benchmark, Judge, Model, Recipe
 
 Problem = tuple[tuple[Any, ...], str, str]
+
+
+def _model_named(recipe: Recipe, name: str) -> Model | None:
+    """The model called `name`, also where it is one seed of a group."""
+    return expand(recipe).models.get(name)
+
+
+def _one_model(recipe: Recipe, at: tuple[Any, ...], name: str, weights: bool = False) -> Iterator[Problem]:
+    """`name` must be one model, not a group; with weights where these are needed."""
+    model = _model_named(recipe, name)
+    if model is None and name in recipe.models:
+        seeds = seed_names(name, recipe.models[name])
+        yield at, f"{name!r} is a group of seeds", f"name one of them: {', '.join(seeds)}"
+    elif model is None:
+        yield at, f"there is no model {name!r}", _known(expand(recipe).models)
+    elif weights and model.endpoint is not None:
+        yield at, f"{name!r} is an endpoint; its weights are not to be had", "name a model with weights"
 
 
 def _known(names: Any) -> str:
@@ -29,27 +49,19 @@ def _names(recipe: Recipe) -> Iterator[Problem]:
                 f"bears the name of the model {name!r} but is answered by {run.model!r}",
                 "rename the trace run: both have a folder under traces/",
             )
-    for name, model in recipe.models.items():
-        for seed in model.seeds:
-            if f"{name}-seed{seed}" in recipe.models:
-                yield (
-                    ("models", name, "seeds"),
-                    f"makes the name {name}-seed{seed}, which is taken",
-                    "rename one of them",
-                )
+    for name in recipe.models:
+        if re.search(r"-seed\d+$|\.stage\d+$", name):
+            yield (
+                ("models", name),
+                "ends like the names that `seeds` and `stages` make",
+                "another name, without -seedN or .stageN at its end",
+            )
 
 
 def _traces(recipe: Recipe) -> Iterator[Problem]:
     for name, run in recipe.traces.items():
         at = ("traces", name)
-        if run.model not in recipe.models:
-            yield (*at, "model"), f"there is no model {run.model!r}", _known(recipe.models)
-        elif recipe.models[run.model].seeds:
-            yield (
-                (*at, "model"),
-                f"{run.model!r} is a group of seeds",
-                f"name one of them, say {run.model}-seed{recipe.models[run.model].seeds[0]}",
-            )
+        yield from _one_model(recipe, (*at, "model"), run.model)
         if run.prompt not in recipe.prompts:
             yield (*at, "prompt"), f"there is no prompt {run.prompt!r}", _known(recipe.prompts)
         for set_name in run.questions:
@@ -97,28 +109,29 @@ def _same_source(recipe: Recipe) -> Iterator[Problem]:
 
 
 def _models(recipe: Recipe) -> Iterator[Problem]:
+    models = expand(recipe).models
     for name, model in recipe.models.items():
         at = ("models", name)
         if model.base is None:
             continue
-        seen, current = [name], model
+        if model.base != name:
+            yield from _one_model(recipe, (*at, "base"), model.base, weights=True)
+        first = seed_names(name, model)[0]
+        seen, current = [first], models[first]
         while current.base is not None:
-            if current.base in seen:
+            if current.base in seen or current.base == name:
                 yield (
                     (*at, "base"),
-                    f"goes in a circle: {' -> '.join([*seen, current.base])}",
+                    f"goes in a circle: {' -> '.join([name, *seen[1:], current.base])}",
                     "a chain must end at published weights",
                 )
                 return
-            if current.base not in recipe.models:
-                yield (*at, "base"), f"there is no model {current.base!r}", _known(recipe.models)
-                return
+            if current.base not in models:
+                return  # said above, or where that model stands
             seen.append(current.base)
-            current = recipe.models[current.base]
-        if recipe.models[model.base].seeds:
-            yield (*at, "base"), f"{model.base!r} is a group of seeds", "start from one model"
+            current = models[current.base]
         if current.endpoint is not None:
-            yield (*at, "base"), f"{seen[-1]!r} is an endpoint; its weights are not to be had", "name published weights"
+            continue
         for number, stage in enumerate(model.stages):
             where = (*at, "stages", number)
             if stage.dataset not in recipe.datasets:
@@ -132,12 +145,15 @@ def _models(recipe: Recipe) -> Iterator[Problem]:
 
 
 def _fits(recipe: Recipe, at: tuple[Any, ...], model: str, max_tokens: int) -> Iterator[Problem]:
-    current = recipe.models.get(model)
+    models = expand(recipe).models
+    current = models.get(model) or models.get(
+        seed_names(model, recipe.models[model])[0] if model in recipe.models else ""
+    )
     served = None
     while current is not None:
         served = served or (current.engine.max_model_len if current.engine else None)
         served = served or current.context_length
-        current = recipe.models.get(current.base) if current.base else None
+        current = models.get(current.base) if current.base else None
     if served and max_tokens >= served:
         yield (
             at,
@@ -169,8 +185,8 @@ def _verifiers(recipe: Recipe) -> Iterator[Problem]:
     found: list[tuple[tuple[Any, ...], Any, str]] = [(("verdicts", d), v, d) for d, v in recipe.verdicts.items()]
     found += [(("benchmarks", n, "verifier"), b.verifier, b.domain) for n, b in recipe.benchmarks.items() if b.verifier]
     for at, verifier, domain in found:
-        if isinstance(verifier, Judge) and verifier.model not in recipe.models:
-            yield (*at, "model"), f"there is no model {verifier.model!r}", _known(recipe.models)
+        if isinstance(verifier, Judge):
+            yield from _one_model(recipe, (*at, "model"), verifier.model)
         if verifier.verifier == "code" and domain != "code":
             yield (
                 (*at, "verifier"),
@@ -213,14 +229,8 @@ def _datasets(recipe: Recipe) -> Iterator[Problem]:
                         f"prompt {dataset.prompt!r} has no entry for domain {domain!r}",
                         f"add prompts.{dataset.prompt}.{domain}",
                     )
-        if dataset.tokenizer is not None and (
-            dataset.tokenizer not in recipe.models or recipe.models[dataset.tokenizer].endpoint is not None
-        ):
-            yield (
-                (*at, "tokenizer"),
-                f"there is no model with weights called {dataset.tokenizer!r}",
-                _known(recipe.models),
-            )
+        if dataset.tokenizer is not None:
+            yield from _one_model(recipe, (*at, "tokenizer"), dataset.tokenizer, weights=True)
         rule = dataset.decontaminate
         for benchmark in rule.benchmarks if rule and rule.benchmarks != "all" else []:
             if benchmark not in recipe.benchmarks:
@@ -246,27 +256,37 @@ def _datasets(recipe: Recipe) -> Iterator[Problem]:
 
 
 def _training_order(recipe: Recipe) -> Iterator[Problem]:
-    """No model may learn from what it has itself, directly or not, to be trained for."""
+    """No model may be needed, directly or not, before it has been trained."""
+    models = expand(recipe).models
+
+    def of_dataset(name: str) -> set[str]:
+        dataset = recipe.datasets[name]
+        found = {dataset.tokenizer} if dataset.tokenizer else set()
+        for run in (recipe.traces[each] for each in dataset.traces if each in recipe.traces):
+            found.add(run.model)
+            for domain in {recipe.questions[each].domain for each in run.questions if each in recipe.questions}:
+                verifier = recipe.verdicts.get(domain)
+                found |= {verifier.model} if isinstance(verifier, Judge) else set()
+        other = dataset.same_questions_as
+        return found | (of_dataset(other) if other in recipe.datasets else set())
 
     def needs(model: str) -> set[str]:
-        found = set()
-        for stage in recipe.models[model].stages:
-            for run in recipe.datasets[stage.dataset].traces if stage.dataset in recipe.datasets else []:
-                if run in recipe.traces and recipe.traces[run].model in recipe.models:
-                    found.add(recipe.traces[run].model)
-        if recipe.models[model].base in recipe.models:
-            found.add(recipe.models[model].base)
-        return found
+        found = {models[model].base} if models[model].base else set()
+        for stage in models[model].stages:
+            found |= of_dataset(stage.dataset) if stage.dataset in recipe.datasets else set()
+        return found & set(models)
 
-    for name in recipe.models:
-        reached, queue = set(), [name]
+    for name in models:
+        reached: set[str] = set()
+        queue = [name]
         while queue:
             for other in needs(queue.pop()):
                 if other == name:
+                    group = re.sub(r"(-seed\d+)?(\.stage\d+)?$", "", name)
                     yield (
-                        ("models", name, "stages"),
-                        f"{name!r} would be trained on its own traces before it exists",
-                        "use another teacher",
+                        ("models", group, "stages"),
+                        f"{name!r} would be trained on traces or verdicts of its own, before it exists",
+                        "use another teacher, judge or tokenizer",
                     )
                     return
                 if other not in reached:
@@ -276,30 +296,29 @@ def _training_order(recipe: Recipe) -> Iterator[Problem]:
 
 def _templates(recipe: Recipe) -> Iterator[Problem]:
     environment = Environment(undefined=StrictUndefined)
-    values = {
-        "problem": "p",
+    question = {
+        "problem": "THE PROBLEM",
         "choices": ["x", "y"],
         "letters": ["A", "B"],
         "starter_code": "def f():",
         "function": True,
     }
+    judged = {"problem": "p", "reference": "r", "response": "s"}
     found: list[tuple[tuple[Any, ...], str, dict[str, Any]]] = [
-        (("prompts", name, domain, "template"), prompt.template, values)
+        (("prompts", name, domain, "template"), prompt.template, question)
         for name, by_domain in recipe.prompts.items()
         for domain, prompt in by_domain.items()
     ]
-    found += [
-        (("verdicts", domain, "template"), verifier.template, {"problem": "p", "reference": "r", "response": "s"})
-        for domain, verifier in recipe.verdicts.items()
-        if isinstance(verifier, Judge)
-    ]
+    judges = [(("verdicts", domain), verifier) for domain, verifier in recipe.verdicts.items()]
+    judges += [(("benchmarks", name, "verifier"), each.verifier) for name, each in recipe.benchmarks.items()]
+    found += [((*at, "template"), judge.template, judged) for at, judge in judges if isinstance(judge, Judge)]
     for at, template, variables in found:
         try:
-            text = environment.from_string(template).render(variables)
-        except TemplateError as error:
+            texts = [environment.from_string(template).render(variables | {"function": each}) for each in (True, False)]
+        except Exception as error:  # a template may raise whatever Python can
             yield at, f"is no usable template ({error})", f"it may use {', '.join(variables)}"
             continue
-        if variables is values and "p" not in text:
+        if variables is question and any(question["problem"] not in text for text in texts):
             yield at, "does not show the problem", "use {{ problem }}"
 
 
@@ -318,7 +337,9 @@ def _targets(recipe: Recipe) -> Iterator[Problem]:
                 f"prompt {prompt!r} has no entry for domain {benchmark.domain!r}",
                 f"add prompts.{prompt}.{benchmark.domain}",
             )
-    known = set(recipe.models) | {f"{n}-seed{s}" for n, m in recipe.models.items() for s in m.seeds}
+    known = set(recipe.models) | set(expand(recipe).models)
+    if recipe.targets.benchmarks == []:
+        yield ("targets", "benchmarks"), "is empty", "name benchmarks, or `all`"
     for name in recipe.targets.evaluate:
         if name not in known:
             yield ("targets", "evaluate"), f"there is no model {name!r}", _known(recipe.models)
@@ -372,6 +393,12 @@ def _sets(recipe: Recipe) -> Iterator[Problem]:
                             f"{error.where}: {error.what}",
                             error.right,
                         )
+                if source.local and not (ROOT / source.local.path).is_file():
+                    yield (
+                        (kind, name, "sources", key, "local", "path"),
+                        f"there is no file {source.local.path!r}",
+                        "a path from the repository's root, or an absolute one",
+                    )
                 if source.take and source.take.per and source.reasoning_gym:
                     yield (
                         (kind, name, "sources", key, "take", "per"),

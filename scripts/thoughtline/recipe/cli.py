@@ -75,7 +75,8 @@ def _settings(args: argparse.Namespace) -> None:
 
 
 def _paths(args: argparse.Namespace) -> None:
-    paths = Paths(load(args.recipe), args.results)
+    config = yaml.safe_load(Path("config.yaml").read_text(encoding="utf-8")) if Path("config.yaml").exists() else {}
+    paths = Paths(load(args.recipe), args.results or config.get("results", "results"))
     print("\n".join(paths.scores() if args.kind == "scores" else paths.targets()))
 
 
@@ -108,7 +109,7 @@ def register(verbs: argparse._SubParsersAction) -> None:
     paths = verbs.add_parser("paths", help="print the files of a recipe's targets: its scores, or its report")
     paths.add_argument("recipe", metavar="RECIPE.yaml")
     paths.add_argument("kind", choices=("scores", "report"))
-    paths.add_argument("--results", default="results", help="folder of all results (default: %(default)s)")
+    paths.add_argument("--results", help="folder of all results (default: that of config.yaml)")
     paths.set_defaults(run=_paths)
 
     reference = verbs.add_parser(

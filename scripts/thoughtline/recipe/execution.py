@@ -24,7 +24,7 @@ class Execution(Strict):
     """The whole of config.yaml."""
 
     recipe: str = Field(description="Path of the recipe.", min_length=1)
-    results: str = Field("results", description="Folder of all results.", min_length=1)
+    results: str = Field("results", description="Folder of all results.", pattern=r"^[\w./-]+$")
     execution: Options = Field(Options(), description="How jobs are run.")
 
     @classmethod
@@ -42,4 +42,5 @@ class Execution(Strict):
             if first["type"] == "extra_forbidden":
                 known = Options.model_fields if len(first["loc"]) > 1 else cls.model_fields
                 raise UserError(f"config: {where}", "unknown key", f"known keys: {', '.join(known)}") from None
-            raise UserError(f"config: {where}", first["msg"], "see config.yaml") from None
+            right = "letters, digits and . _ - / only" if where == "results" else "see config.yaml"
+            raise UserError(f"config: {where}", first["msg"], right) from None

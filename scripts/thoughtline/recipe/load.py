@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from pathlib import Path
 from typing import Any, get_args
 
@@ -24,7 +25,11 @@ def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
     for key_node, _ in node.value:
         if key_node.tag == "tag:yaml.org,2002:merge":
             continue
-        key = loader.construct_object(key_node)
+        key = loader.construct_object(key_node, deep=True)
+        if not isinstance(key, str | int | float | bool):
+            raise UserError(
+                f"{loader.name}:{key_node.start_mark.line + 1}", "a key is no plain text", "write `key: value`"
+            )
         if key in seen:
             raise UserError(
                 f"{loader.name}:{key_node.start_mark.line + 1}", f"key {key!r} is given twice", "keep one of them"
@@ -138,6 +143,13 @@ def _explain(path: Path, error: dict[str, Any]) -> UserError:
         return UserError(
             place, "does not say which verifier", "add `verifier: math_verify` (or code, judge, exact, choice, none)"
         )
+    if (
+        kind in ("float_type", "int_type")
+        and isinstance(given, str)
+        and re.fullmatch(r"[-+]?\d+e[-+]?\d+", given, re.I)
+    ):
+        number = given.lower().replace("e", ".0e")
+        return UserError(place, f"{given!r} is text in YAML, not a number", f"write {number}")
     message = error["msg"].removeprefix("Value error, ")
     shown = "" if isinstance(given, dict | list) else f" (found {given!r})"
     return UserError(place, message[0].lower() + message[1:] + shown, "see docs/reference.md")

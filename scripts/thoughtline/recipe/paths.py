@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from ..common.rows import shard_name
@@ -91,7 +92,7 @@ class Paths:
         return [name for name, model in self.recipe.models.items() if model.base is None and model.endpoint is None]
 
     def datasets_in_use(self) -> list[str]:
-        """Datasets that the evaluated models learn from, and whatever these are compared with."""
+        """Datasets that the evaluated models, or the models that they start from, learn from."""
         found: list[str] = []
         queue = list(self.evaluated())
         while queue:
@@ -109,13 +110,24 @@ class Paths:
         found = self.scores()
         found += [f"{self.dataset(name)}/README.md" for name in (self.datasets_in_use() or self.recipe.datasets)]
         found += [self.model(name) for name in self.evaluated() if self.recipe.models[name].endpoint is None]
+        if not found:  # generation and verification alone
+            found += [
+                path
+                for name, run in self.recipe.traces.items()
+                for each in run.questions
+                for path in self.rows("verdicts", name, each)
+            ]
         return sorted(set(found))
 
     def local_sources(self, set_name: str) -> list[str]:
         """Local files that a question set is read from."""
         return [source.local.path for source in question_set(self.recipe, set_name).sources.values() if source.local]
 
-    def training_files(self, model: str) -> list[str]:
-        """The dataset that a student learns from: its card first, then its rows."""
-        folder = self.dataset(self.recipe.models[model].stages[0].dataset)
-        return [f"{folder}/README.md", f"{folder}/default/train.parquet"]
+    def local_weights(self, model: str) -> list[str]:
+        """Files of a model that is read from a local folder."""
+        local = self.recipe.models[model].local
+        return sorted(str(path) for path in Path(local.path).iterdir() if path.is_file()) if local else []
+
+    def training_rows(self, model: str) -> str:
+        """The rows that a student learns from. Not their card: a new credit trains nobody again."""
+        return f"{self.dataset(self.recipe.models[model].stages[0].dataset)}/default/train.parquet"

@@ -64,11 +64,13 @@ def questions(recipe: Recipe, name: str) -> dict[str, Any]:
             "set": name,
             "domain": chosen.domain,
             "shards": chosen.shards,
-            "sources": [{"name": key, **_plain(source)} for key, source in chosen.sources.items()],
+            "sources": [
+                {"name": key, **source.model_dump(mode="json", exclude={"licence", "credit"})}
+                for key, source in chosen.sources.items()
+            ],
             "deduplicate": _plain(chosen.deduplicate),
             "partition": _plain(chosen.partition),
             "limit": chosen.limit,
-            "seed": recipe.seed,
         },
     )
 
@@ -128,10 +130,13 @@ def verifier_of(recipe: Recipe, set_name: str) -> Any:
 def verdicts(recipe: Recipe, set_name: str) -> dict[str, Any]:
     """Settings of `verify_traces` for a question set, whoever answered."""
     verifier = _plain(verifier_of(recipe, set_name)) or {"verifier": "none"}
-    settings: dict[str, Any] = {"verifier": verifier, "seed": recipe.seed}
+    settings: dict[str, Any] = {"verifier": verifier}
     if verifier["verifier"] == "judge":
+        settings["seed"] = recipe.seed
         settings["engine"] = engine_of(recipe, verifier["model"])
         settings["endpoint"] = _endpoint(recipe.models[verifier["model"]])
+        if settings["endpoint"] is None:  # its weights are served by another environment than the verifier's
+            settings["judge_environment"] = environment_digest(ENVIRONMENTS["traces"])
     return _with_digests("verdicts", settings, VERIFIER_MODULES[verifier["verifier"]])
 
 
@@ -158,7 +163,6 @@ def datasets(recipe: Recipe, name: str) -> dict[str, Any]:
         {
             "dataset": name,
             "recipe": recipe.name,
-            "title": recipe.title,
             **_plain(chosen),
             "decontaminate_against": decontaminated_against(recipe, name),
             "prompts": {domain: _plain(prompt) for domain, prompt in recipe.prompts[chosen.prompt].items()},
@@ -203,9 +207,8 @@ def scores(recipe: Recipe, benchmark: str) -> dict[str, Any]:
             "benchmark": benchmark,
             "samples": how["samples"],
             "sampling": _plain(how["sampling"]),
-            "prompt": how["prompt"],
+            "prompt": _plain(recipe.prompts[how["prompt"]][question_set(recipe, benchmark).domain]),
             "verifier": _plain(verifier_of(recipe, benchmark)),
-            "seed": recipe.seed,
         },
     )
 

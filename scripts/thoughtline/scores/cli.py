@@ -102,4 +102,5 @@ def run_compare(args: argparse.Namespace) -> None:
 
 def run_show(args: argparse.Namespace) -> None:
     """Print the table."""
-    print(score_table([read_score(path) for path in args.files]))
+    # A glob finds the sidecars too.
+    print(score_table([read_score(path) for path in args.files if not path.name.endswith(".prov.json")]))

@@ -283,7 +283,8 @@ def generate(
     requests = requests_of(questions, settings, revision)
     label = f"traces {out.parent.parent.name}/{out.parent.name} {out.stem}"
     try:
-        with Journal(work / "traces.jsonl", "trace_id", {"format": FORMAT, "code": settings.get("code")}) as journal:
+        made_by = {"format": FORMAT, **{key: settings.get(key) for key in ("code", "environment", "seed")}}
+        with Journal(work / "traces.jsonl", "trace_id", made_by) as journal:
             rows, details = _make(requests, label, settings, model_json, work, options, deadline, journal)
         write_rows(out, rows, TRACES, ["question_id", "sample"])
     except OSError as error:

@@ -1,6 +1,6 @@
 """The process that owns a vLLM server: starts it, watches it, and ends it with all its children.
 
-`python -m thoughtline.traces.keeper FOLDER LOCK_FD`, started by server.py, never by hand. It lives in a session of its
+`python -m thoughtline.traces.keeper FOLDER`, started by sharing.py, never by hand. It lives in a session of its
 own and works for whoever holds a lock on a file in FOLDER/users/: the kernel drops such a lock when a user dies, kill -9
 included, so nobody can leave a server behind. Files in FOLDER:
 

@@ -43,6 +43,7 @@ class JudgeVerifier(Closing):
         asked = {
             "judge": service.revision if service else {key: endpoint[key] for key in ("model", "revision")},
             "engine": settings.get("engine") or {},
+            "environment": settings.get("judge_environment"),
             "seed": self._seed,
         }
         self.fingerprint = fingerprint_of(settings, asked)

@@ -135,10 +135,10 @@ def jobs_of(questions_path: Path, traces_path: Path) -> dict[str, tuple[dict[str
     return jobs
 
 
-def counts_of(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """The sidecar's counts."""
+def counts_of(traces: int, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """The sidecar's counts: traces that came in, verdicts that went out."""
     return {
-        "in": len(rows),
+        "in": traces,
         "out": len(rows),
         "dropped": {},
         "status": dict(sorted(Counter(row["status"] for row in rows).items())),
@@ -192,4 +192,4 @@ def verify_traces(
                 progress.advance(len(batch))
         rows = list(found.values())
         write_rows(out, rows, VERDICTS, ["question_id", "sample", "trace_id"])
-    return counts_of(rows)
+    return counts_of(len(jobs), rows)
