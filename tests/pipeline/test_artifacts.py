@@ -61,6 +61,16 @@ def test_the_student_differs_from_its_base_and_says_where_it_comes_from(finished
     assert [step["step"] for step in steps] == list(range(1, len(steps) + 1)) and len(steps) >= 2
 
 
+def test_a_score_says_who_answered_and_how(finished):
+    score = read_json(finished.folder / "results/tiny/scores/student-seed1/math-test.json")
+    student = read_json(finished.folder / "results/tiny/models/student-seed1/model.json")
+    (way,) = score["generation"]
+    assert way["model"] == "student-seed1" and student["revision"] in way["revision"]
+    assert way["engine"]["dtype"] == "float32" and way["seed"] == 7
+    assert score["settings"]["prompt"]["template"] == "{{ problem }}"
+    assert score["settings"]["sampling"]["temperature"] == 0.85
+
+
 def test_the_report_is_one_page_that_opens_offline(finished):
     page = (finished.folder / "results/tiny/report/index.html").read_text()
     assert "<h1" in page and "student" in page and "<svg" in page

@@ -13,7 +13,7 @@ from workspace import DRIVER, Workspace
 MOMENTS = {
     "generation": "work/traces/teacher/math-train/0000/*",
     "verification": "work/verdicts/teacher/*/*/*",
-    "training": "work/models/student-seed1/checkpoint*",
+    "training": "work/models/student-seed1/run/checkpoint-*",
 }
 """What is there for the first time when a stage is in its middle."""
 

@@ -23,7 +23,7 @@ ENTRY_MODULES = {
     "datasets": ["datasets.assemble"],
     "models.fetch": ["models.fetch"],
     "models.train": ["models.train"],
-    "scores": ["scores.score"],
+    "scores": ["scores.score", "scores.files"],
     "report": ["report.write"],
 }
 VERIFIER_MODULES = {

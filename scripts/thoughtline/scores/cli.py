@@ -10,7 +10,7 @@ from ..common.errors import UserError
 from ..common.files import write_json
 from ..common.rows import write_rows
 from .differences import difference
-from .files import questions_path, read_score, read_shares
+from .files import generation, questions_path, read_score, read_shares
 from .score import QUESTION_SCORES, question_rows, read, summarise
 from .table import difference_text, score_table
 
@@ -68,7 +68,7 @@ def run_score(args: argparse.Namespace) -> None:
     outputs = [args.out, questions_path(args.out)]
     with recorded(outputs, [*args.questions, *args.traces, *args.verdicts], settings) as record:
         asked = read(args.questions, args.traces, args.verdicts, settings["samples"])
-        summary = summarise(asked, args.model_name, settings)
+        summary = summarise(asked, args.model_name, settings) | {"generation": generation(args.traces)}
         write_rows(outputs[1], question_rows(asked), QUESTION_SCORES, ["question_id"])
         write_json(args.out, summary)
         errors, traces = summary["counts"]["error"], summary["counts"]["traces"]

@@ -2,18 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ..common.canonical import canonical_json
 from ..common.errors import UserError
 from ..common.files import read_json
 from ..common.rows import read_rows
+from ..provenance.sidecar import sidecar_path
 from .score import QUESTION_SCORES
 
 
 def questions_path(score: str | Path) -> Path:
     """`scores/M/B.json` -> `scores/M/B.questions.parquet`."""
     return Path(score).with_suffix(".questions.parquet")
+
+
+def generation(traces: Sequence[str | Path]) -> list[dict[str, Any]]:
+    """How traces were made, as their sidecars say: [{model, revision, engine, endpoint, seed, environment}], one a way.
+
+    Files without a sidecar (somebody else's traces) say nothing; shards made alike say it once.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for path in traces:
+        sidecar = sidecar_path(path)
+        if not sidecar.is_file():
+            continue
+        record = read_json(sidecar)
+        settings = record["settings"]
+        way = {
+            "model": record["details"].get("model"),
+            "revision": record["details"].get("revision"),
+            **{key: settings.get(key) for key in ("engine", "endpoint", "seed", "environment")},
+        }
+        found[canonical_json(way)] = way
+    return [found[key] for key in sorted(found)]
 
 
 def read_score(path: str | Path) -> dict[str, Any]:

@@ -14,6 +14,7 @@
     completion_tokens {mean, median, max}; null when the engine reported none
     flags          sentences that a reader must see; empty when all is well
     verifiers      {name: [fingerprints]}
+    generation     how the traces were made, from their sidecars (files.generation): model, revision, engine, seed
     settings, versions
 
 A verdict `unparsed` (the judge's reply could not be read) counts as not correct, like `incorrect`. A verdict `error`
