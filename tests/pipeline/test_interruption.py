@@ -11,11 +11,11 @@ from thoughtline.common.files import sha256_file
 from workspace import DRIVER, Workspace
 
 MOMENTS = {
-    "generation": "work/traces/teacher/math-train/0000/*",
-    "verification": "work/verdicts/teacher/*/*/*",
-    "training": "work/models/student-seed1/run/checkpoint-*",
+    "generation": ("work/traces/teacher/*/*/traces.jsonl", 2),
+    "verification": ("work/verdicts/teacher/*/*/journal.jsonl", 2),
+    "training": ("work/models/student-seed1/run/checkpoint-*", 0),
 }
-"""What is there for the first time when a stage is in its middle."""
+"""When to kill: a file that a stage makes in its middle, and its lines (a journal's header and its first row)."""
 
 
 def artifacts(folder: Path) -> dict[str, str]:
@@ -32,15 +32,20 @@ def artifacts(folder: Path) -> dict[str, str]:
     }
 
 
-def kill_at(workspace: Workspace, pattern: str) -> None:
-    """Run until a file that matches `pattern` is there, then kill the driver and all jobs."""
+def reached(root: Path, pattern: str, lines: int) -> bool:
+    """A file matches, and has as many lines."""
+    return any(not lines or path.read_bytes().count(b"\n") >= lines for path in root.glob(pattern))
+
+
+def kill_at(workspace: Workspace, pattern: str, lines: int) -> None:
+    """Run until a file that matches `pattern` has `lines` lines, then kill the driver and all jobs."""
     driver = subprocess.Popen(
         [DRIVER / "snakemake", "--profile", "profiles/local"],
         cwd=workspace.folder, env=workspace.environment, start_new_session=True,
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     end = time.monotonic() + 300
-    while not any((workspace.folder / "results/tiny").glob(pattern)):
+    while not reached(workspace.folder / "results/tiny", pattern, lines):
         assert driver.poll() is None, f"the run ended before {pattern} was there"
         assert time.monotonic() < end, f"{pattern} did not appear"
         time.sleep(0.02)
@@ -51,8 +56,8 @@ def kill_at(workspace: Workspace, pattern: str) -> None:
 @pytest.fixture(scope="module")
 def interrupted(tmp_path_factory, tiny_model):
     workspace = Workspace(tmp_path_factory.mktemp("interrupted"), tiny_model)
-    for pattern in MOMENTS.values():
-        kill_at(workspace, pattern)
+    for pattern, lines in MOMENTS.values():
+        kill_at(workspace, pattern, lines)
         assert workspace.snakemake("--unlock").returncode == 0
     run = workspace.snakemake()
     assert run.returncode == 0, run.stdout[-8000:]
