@@ -96,7 +96,14 @@ class Folder:
                 )
                 verdicts.append(
                     {"trace_id": identity, "question_id": one.question_id, "sample": sample, "status": one.verdict}
-                    | {"reason": "", "answer": None, "verifier": "exact", "fingerprint": "f", "evidence": "{}"}
+                    | {
+                        "reason": "",
+                        "answer": None,
+                        "verifier": "exact",
+                        "fingerprint": "f",
+                        "evidence": "{}",
+                        "measures": "{}",
+                    }
                 )
         path = self.question_file(name, [question for question, _ in asked], shard)
         self.questions += [path] if path not in self.questions else []

@@ -138,6 +138,7 @@ class Tree:
             "verifier": "math_verify",
             "fingerprint": "f1",
             "evidence": canonical_json({"parsed": self.text}),
+            "measures": canonical_json({"steps_right": [2 + right, 3 + sample]}),
         }
         return trace, verdict
 

@@ -47,6 +47,23 @@ def test_score_csv_holds_every_cell_unrounded(run):
     assert float(macro["mean"]) == pytest.approx(sum(float(part["mean"]) for part in parts) / 2)
 
 
+def test_measures_of_seeds_are_summed_over_their_runs(page, run):
+    rows = {(row["model"], row["benchmark"]): row for row in rows_of(run, "measures.csv")}
+    assert len(rows) == 7 * 2
+    for benchmark in RECIPE["benchmarks"]:
+        seeds = [rows[f"verified-seed{seed}", benchmark] for seed in (1, 2)]
+        assert float(rows["verified", benchmark]["mean"]) == pytest.approx(sum(float(row["mean"]) for row in seeds) / 2)
+        score = read_json(run.root / "scores" / "base" / f"{benchmark}.json")["measures"]["steps_right"]
+        assert float(rows["base", benchmark]["mean"]) == score["mean"]
+    shown = page.table("model", "benchmark", "measure")
+    assert shown[0][:4] == [
+        "base",
+        "sums-heldout",
+        "steps right",
+        numbers.percent(float(rows["base", "sums-heldout"]["mean"])),
+    ]
+
+
 def test_group_is_the_mean_of_its_seeds(run):
     rows = {(row["model"], row["benchmark"]): row for row in rows_of(run, "scores.csv")}
     for benchmark in RECIPE["benchmarks"]:

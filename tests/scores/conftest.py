@@ -28,6 +28,7 @@ def build(
     model: str = "m",
     domain: str = "math",
     answers: list[list[str | None]] | None = None,
+    measures: list[list[dict]] | None = None,
 ):
     """One question for each word of `outcomes`, one run for each letter of it (see CODES)."""
     questions, traces, verdicts = [], [], []
@@ -68,6 +69,7 @@ def build(
                     "status": status,
                     "reason": reason,
                     "evidence": "{}",
+                    "measures": canonical_json(measures[number][sample]) if measures else "{}",
                 }
                 | {
                     "answer": answers[number][sample] if answers else default,

@@ -6,10 +6,11 @@ import pyarrow.parquet as pq
 import pytest
 from thoughtline.common.command import guarded
 from thoughtline.common.environments import ROOT
-from thoughtline.common.rows import QUESTIONS, TRACES, VERDICTS, read_rows, write_rows
+from thoughtline.common.rows import QUESTIONS, TRACES, VERDICTS, question_id, read_rows, write_rows
 from thoughtline.recipe import settings as recipe_settings
 from thoughtline.recipe.load import load
 from thoughtline.scores.cli import register
+from thoughtline.scores.files import read_measures
 
 
 def scores(*arguments):
@@ -79,6 +80,30 @@ def test_the_same_inputs_give_the_same_bytes(tmp_path, benchmark_files):
 def without_last(path, schema, key):
     rows = read_rows(path, schema)
     write_rows(path, rows[:-1], schema, [key])
+
+
+def test_measures_are_summed_beside_accuracy(tmp_path, benchmark_files, capsys):
+    measures = [
+        [{"instruction_strict": [2, 3], "rating": [7, 1]}, {"instruction_strict": [3, 3], "rating": [8, 1]}],
+        [{"instruction_strict": [0, 1]}, {"instruction_strict": [1, 1], "rating": [3, 1]}],
+    ]
+    files = benchmark_files(tmp_path, ["WC", "WE"], measures=measures)
+    assert scores(*files.arguments) == 0
+    found = files.read()["measures"]
+    strict, rating = found["instruction_strict"], found["rating"]
+    assert (strict["mean"], strict["weight"], strict["questions"]) == (
+        pytest.approx(5 / 7),
+        7,
+        2,
+    )  # the error is left out
+    assert (rating["mean"], rating["standard_error"], rating["questions"], rating["scale"]) == (7.5, None, 1, [1, 10])
+    assert read_measures(files.out)[question_id("math", "What is 0 + 1?")] == {
+        "instruction_strict": (5, 6),
+        "rating": (15, 2),
+    }
+    assert scores("show", files.out) == 0
+    text = capsys.readouterr().out
+    assert "b instruction_strict" in text and "71.4 [" in text and "7.50 [" in text
 
 
 @pytest.mark.parametrize(

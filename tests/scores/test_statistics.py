@@ -107,3 +107,32 @@ def test_majority_vote_against_counting(runs):
 def test_macro_average():
     assert statistics.macro_average([(0.2, 0.03), (0.6, 0.04)]) == pytest.approx((0.4, 0.025))
     assert statistics.macro_average([(0.2, None), (0.6, 0.04)]) == (pytest.approx(0.4), None)
+
+
+def test_ratio_weighs_questions_by_what_they_hold():
+    found = statistics.ratio([(2, 2), (0, 2), (1, 4), (3, 3)], (0, 1))
+    assert found["mean"] == pytest.approx(6 / 11)
+    # By hand: residuals v - Rw are 10/11, -12/11, -13/11, 15/11.
+    squares = (10**2 + 12**2 + 13**2 + 15**2) / 121
+    assert found["standard_error"] == pytest.approx(math.sqrt(squares / (4 * 3)) / (11 / 4))
+    low, high = found["interval"]
+    assert 0 <= low < 6 / 11 < high <= 1
+
+
+def test_ratio_of_equal_weights_is_the_mean_with_its_interval():
+    shares = [0.0, 1.0, 0.5, 1.0, 0.25, 0.75]
+    found = statistics.ratio([(4 * share, 4) for share in shares], (0, 1))
+    assert found["standard_error"] == pytest.approx(statistics.standard_error(shares))
+    assert found["interval"] == pytest.approx(statistics.interval(shares, 24))
+
+
+def test_ratio_of_ratings_stays_on_its_scale_and_never_collapses():
+    for ratings in ([10, 10, 10], [7, 7, 7], [1], [9, 10, 10, 10]):
+        low, high = statistics.ratio([(each, 1) for each in ratings], (1, 10))["interval"]
+        assert 1 <= low < high <= 10
+        assert low <= sum(ratings) / len(ratings) <= high
+    many = [(5 + (number % 3 - 1) * 2, 1) for number in range(300)]
+    found = statistics.ratio(many, (1, 10))
+    assert found["interval"] == pytest.approx(
+        [5 - 1.968 * found["standard_error"], 5 + 1.968 * found["standard_error"]], abs=0.01
+    )

@@ -63,11 +63,12 @@ VERDICTS = pa.schema(
         ("verifier", pa.string()),  # the verifier's name
         ("fingerprint", pa.string()),  # digest of the verifier's settings, code and library versions
         ("evidence", pa.string()),  # JSON: failing test, parsed answers, the judge's words, ...
+        ("measures", pa.string()),  # JSON {name: [value, weight]} (common.measures); "{}" when there are none
     ]
 )
-VERDICT_STATUS = ("correct", "incorrect", "unparsed", "unverified", "error")
-"""unparsed: the judge's reply could not be read; unverified: there was nothing to judge by (verifier none);
-error: the verifier itself failed. Only `correct` and `incorrect` are judgements of the trace."""
+VERDICT_STATUS = ("correct", "incorrect", "rated", "unparsed", "unverified", "error")
+"""rated: neither right nor wrong, but measured; unparsed: the judge's reply could not be read; unverified: there was
+nothing to judge by (verifier none); error: the verifier itself failed. Only `correct` and `incorrect` say right or wrong."""
 
 
 def normalise_problem(problem: str) -> str:

@@ -21,6 +21,7 @@ REASONS = {
     "not_in_other": "the other arm of the comparison does not have the question",
     "contaminated": "shares text with a benchmark item",
     "incorrect": "judged incorrect",
+    "rated": "rated by a judge, which is neither right nor wrong",
     "unparsed": "the judge's reply could not be read",
     "unverified": "nothing to judge by",
     "verifier_error": "the verifier itself failed",

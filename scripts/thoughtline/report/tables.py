@@ -1,4 +1,4 @@
-"""The report's figures as CSV, for whoever wants to compute with them: shares of 1, not rounded."""
+"""The report's figures as CSV, for whoever wants to compute with them: shares of 1 (ratings as given), not rounded."""
 
 from __future__ import annotations
 
@@ -16,6 +16,9 @@ SCORES = ["model", "group", "seeds", "benchmark", "questions", "samples", "mean"
 DIFFERENCES = [
     "title", "a", "b", "benchmark", "questions", "mean", "standard_error", "low", "high", "standard_error_with_seeds",
     "low_with_seeds", "high_with_seeds", "better", "equal", "worse", "conclusion",
+]  # fmt: skip
+MEASURES = [
+    "model", "group", "seeds", "benchmark", "measure", "questions", "mean", "standard_error", "low", "high",
 ]  # fmt: skip
 FUNNEL = ["verb", "set", "by", "kind", "what", "rows"]
 YIELDS = [
@@ -53,13 +56,15 @@ def write_tables(
     differences: list[dict[str, Any]],
     steps: list[Step],
     yields: list[dict[str, Any]],
+    measures: list[dict[str, Any]],
 ) -> list[Path]:
-    """Write scores.csv, differences.csv, funnel.csv and yields.csv into `folder`; returns their paths."""
+    """Write scores, measures, differences, funnel and yields, each .csv, into `folder`; returns their paths."""
     texts = {
         "scores.csv": csv_text(SCORES, _score_lines(scores)),
         "differences.csv": csv_text(DIFFERENCES, _difference_lines(differences)),
         "funnel.csv": csv_text(FUNNEL, funnel_rows(steps)),
         "yields.csv": csv_text(YIELDS, yields),
+        "measures.csv": csv_text(MEASURES, [{**row, "seeds": row["seeds"] or 1} for row in measures]),
     }
     for name, text in texts.items():
         write_text(folder / name, text)

@@ -22,6 +22,7 @@ from ..recipe.schema import Recipe
 from . import durations, examples, headline, numbers, origins, plots, protocol, training
 from .collect import Results, collect, evaluated_on
 from .funnel import Step, problems_of, steps_of
+from .measures import measure_rows, shown
 from .scoreboard import MACRO, conclusion, difference_rows, score_rows
 from .tables import write_tables
 from .yields import length_groups, length_rows, yield_rows
@@ -176,7 +177,13 @@ def _funnel_plot(results: Results, steps: list[Step]) -> str:
     return plots.funnel(shown)
 
 
-def page(results: Results, scores: list[dict[str, Any]], differences: list[dict[str, Any]], steps: list[Step]) -> str:
+def page(
+    results: Results,
+    scores: list[dict[str, Any]],
+    differences: list[dict[str, Any]],
+    steps: list[Step],
+    measures: list[dict[str, Any]],
+) -> str:
     """The whole page as HTML."""
     recipe = results.recipe
     members = {name: group(recipe, name) for name in recipe.targets.evaluate}
@@ -194,6 +201,7 @@ def page(results: Results, scores: list[dict[str, Any]], differences: list[dict[
         "missing": sorted(results.missing),
         "sidecars": len(results.sidecars),
         **_score_view(results, scores),
+        "measures": [{**row, **shown(row)} for row in measures],
         **_difference_view(differences),
         **_funnel_view(results, steps),
         "yields": yields,
@@ -257,6 +265,7 @@ def write_report(settings: dict[str, Any], root: Path, out: Path) -> tuple[Resul
     """
     results = collect(root, recipe_of(settings))
     scores, differences, steps = score_rows(results), difference_rows(results), steps_of(results)
-    write_tables(out.parent / "tables", scores, differences, steps, yield_rows(results))
-    write_text(out, page(results, scores, differences, steps))
+    measures = measure_rows(results)
+    write_tables(out.parent / "tables", scores, differences, steps, yield_rows(results), measures)
+    write_text(out, page(results, scores, differences, steps, measures))
     return results, {"steps": len(steps), "problems": len(problems_of(steps, results)), "missing": len(results.missing)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -58,3 +59,12 @@ def read_shares(path: str | Path) -> dict[str, float | None]:
     """question_id -> share of correct runs (None where no run was judged), of the score file `path`."""
     rows = read_rows(questions_path(path), QUESTION_SCORES, ["question_id", "p"])
     return {row["question_id"]: row["p"] for row in rows}
+
+
+def read_measures(path: str | Path) -> dict[str, dict[str, tuple[float, float]]]:
+    """question_id -> {measure: (sum of values, sum of weights)}, of the score file `path`."""
+    rows = read_rows(questions_path(path), QUESTION_SCORES, ["question_id", "measures"])
+    return {
+        row["question_id"]: {name: (value, weight) for name, (value, weight) in json.loads(row["measures"]).items()}
+        for row in rows
+    }

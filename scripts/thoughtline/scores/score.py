@@ -8,6 +8,8 @@
     runs           accuracy of each run, sample 0 first; null for a run without any judged trace
     pass_at_k      {"1": {mean, standard_error}, "2": ..., "4": ...} up to the fewest judged runs of a question
     majority_vote  {k, mean, standard_error, interval}; null for k < 3, without parsed answers, and for code and chat
+    measures       {name: {mean, standard_error, interval, level, scale, questions, weight}}: what verdicts measure beside
+                   right and wrong, sum(value) / sum(weight) over all judged runs that have it; {} without any
     counts         {traces, correct, incorrect, unparsed, error}
     reasons        why traces are not correct: {wrong_answer: n, ...}
     trace_statuses {finished, truncated, ...}; truncated_share of all traces
@@ -24,9 +26,10 @@ A question all of whose runs are errors is left out of the means. `B.questions.p
 
 from __future__ import annotations
 
+import json
 import platform
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import mean, median
@@ -37,6 +40,7 @@ import pyarrow as pa
 from .. import __version__
 from ..common.canonical import canonical_json
 from ..common.errors import UserError
+from ..common.measures import scale_of
 from ..common.reconcile import check_covered, check_parallel, read_judged, read_questions
 from . import statistics
 
@@ -50,6 +54,7 @@ QUESTION_SCORES = pa.schema(
         ("p", pa.float64()),  # correct / samples; null when no run was judged
         ("statuses", pa.string()),  # JSON {verdict status: runs}, errors among them
         ("majority_answer", pa.string()),  # what most runs answered; null without parsed answers
+        ("measures", pa.string()),  # JSON {name: [sum of values, sum of weights]} over judged runs
     ]
 )
 
@@ -77,6 +82,15 @@ class Asked:
         return sum(run.correct for run in self.runs)
 
     @property
+    def measures(self) -> dict[str, tuple[float, float]]:
+        """Name -> (sum of values, sum of weights) over the judged runs that have it."""
+        return {
+            name: (sum(value for value, _ in pairs), sum(weight for _, weight in pairs))
+            for name in sorted({name for run in self.judged for name in run.measures})
+            for pairs in [[run.measures[name] for run in self.judged if name in run.measures]]
+        }
+
+    @property
     def vote(self) -> tuple[float, str | None]:
         """Score and answer of the majority of the judged runs."""
         return statistics.majority_vote((run.answer, run.correct) for run in self.judged)
@@ -94,6 +108,7 @@ class Run:
     answer: str | None
     verifier: str
     fingerprint: str
+    measures: dict[str, list[float]]
 
     @property
     def correct(self) -> bool:
@@ -119,7 +134,7 @@ def read(questions: Sequence[Path], traces: Sequence[Path], verdicts: Sequence[P
             trace_file,
             verdict_file,
             ["question_id", "sample", "status", "completion_tokens"],
-            ["status", "reason", "answer", "verifier", "fingerprint"],
+            ["status", "reason", "answer", "verifier", "fingerprint", "measures"],
         )
     ]
     check_covered(asked, (trace["question_id"] for trace, _ in pairs), traces)
@@ -136,6 +151,7 @@ def read(questions: Sequence[Path], traces: Sequence[Path], verdicts: Sequence[P
                 trace_status=trace["status"],
                 completion_tokens=trace["completion_tokens"],
                 **{name: verdict[name] for name in ("status", "reason", "answer", "verifier", "fingerprint")},
+                measures=json.loads(verdict["measures"]),
             )
         )
     for each in asked.values():
@@ -163,6 +179,24 @@ def _vote(judged: list[Asked], samples: int) -> dict[str, Any] | None:
     if samples < 3 or not answered or any(each.domain in NO_VOTE for each in judged):
         return None
     return {"k": samples, **_with_interval([each.vote[0] for each in judged], len(judged))}
+
+
+def sum_measures(by_question: Iterable[Mapping[str, tuple[float, float]]]) -> dict[str, dict[str, Any]]:
+    """`measures` of the score file, from the sums of each question."""
+    pairs: dict[str, list[tuple[float, float]]] = {}
+    for measures in by_question:
+        for name, pair in measures.items():
+            pairs.setdefault(name, []).append(pair)
+    return {
+        name: {
+            **statistics.ratio(found, scale_of(name)),
+            "level": statistics.LEVEL,
+            "scale": list(scale_of(name)),
+            "questions": len(found),
+            "weight": sum(weight for _, weight in found),
+        }
+        for name, found in sorted(pairs.items())
+    }
 
 
 def _flags(asked: list[Asked], runs: list[Run]) -> list[str]:
@@ -230,6 +264,7 @@ def summarise(asked: list[Asked], model: str, settings: dict[str, Any]) -> dict[
             for k in statistics.powers_of_two(min(len(each.judged) for each in judged))
         },
         "majority_vote": _vote(judged, settings["samples"]),
+        "measures": sum_measures(each.measures for each in asked),
         "counts": {
             "traces": len(runs),
             **{status: statuses[status] for status in ("correct", "incorrect", "unparsed", "error")},
@@ -257,6 +292,7 @@ def question_rows(asked: list[Asked]) -> list[dict[str, Any]]:
             "p": each.correct / len(each.judged) if each.judged else None,
             "statuses": canonical_json(dict(Counter(run.status for run in each.runs))),
             "majority_answer": None if each.domain in NO_VOTE else each.vote[1],
+            "measures": canonical_json(each.measures),
         }
         for each in asked
     ]

@@ -80,6 +80,38 @@ def interval(shares: Sequence[float], runs: int) -> tuple[float, float]:
     return wilson(share, min(widest, max(narrowest, estimated)))
 
 
+def ratio(pairs: Sequence[tuple[float, float]], scale: tuple[float, float]) -> dict[str, float | list[float] | None]:
+    """sum(values) / sum(weights) of one (value, weight) a question, with standard error and 95 % interval.
+
+    Questions are the sampling unit and differ in weight, so the error is the ratio estimator's (Cochran 1977, Sampling
+    Techniques, section 2.11; None for one question). The interval is Wilson's on the scale brought to 0..1, at the
+    effective sample size that the error stands for. That lies above Kish's (1965), which holds when all of a question's
+    weight stands or falls together, and for shares below the whole weight; estimates outside are brought back.
+
+    Args:
+        pairs: at least one, weights positive.
+        scale: least and greatest value / weight; (0, 1) for shares.
+
+    Returns:
+        {"mean", "standard_error", "interval": [low, high]}.
+    """
+    number, total = len(pairs), math.fsum(weight for _, weight in pairs)
+    centre = math.fsum(value for value, _ in pairs) / total
+    error = None
+    if number > 1:
+        squares = math.fsum((value - centre * weight) ** 2 for value, weight in pairs)
+        error = math.sqrt(squares * number / (number - 1)) / total
+    low, high = scale
+    share = (centre - low) / (high - low)
+    used = widest = Z * Z * math.fsum(weight * weight for _, weight in pairs) / total**2
+    if error and 0 < share < 1:
+        estimated = (student_t(number - 1) * error / (high - low)) ** 2 / (share * (1 - share))
+        narrowest = Z * Z / total if scale == (0, 1) else 0.0
+        used = min(widest, max(narrowest, estimated))
+    limits = [low + (high - low) * each for each in wilson(share, used)]
+    return {"mean": centre, "standard_error": error, "interval": limits}
+
+
 def pass_at_k(samples: int, correct: int, k: int) -> float:
     """Unbiased estimate of P(at least one of k samples is correct) (Chen et al. 2021, arXiv:2107.03374, eq. 1).
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from ..common.measures import is_share
 from .statistics import macro_average
 
 
@@ -16,6 +17,28 @@ def percent(value: float) -> str:
 def with_interval(value: float, low: float, high: float) -> str:
     """ "43.3 [27.4, 60.8]", all in percent."""
     return f"{percent(value)} [{percent(low)}, {percent(high)}]"
+
+
+def measure_text(name: str, found: dict[str, Any]) -> str:
+    """A measure with its interval: a share in percent, a rating as it is: "6.42 [5.91, 6.90]"."""
+    low, high = found["interval"]
+    return with_interval(found["mean"], low, high) if is_share(name) else f"{found['mean']:.2f} [{low:.2f}, {high:.2f}]"
+
+
+def _measure_table(cells: dict[tuple[str, str], dict[str, Any]], models: list[str], benchmarks: list[str]) -> str:
+    """Models down, the measures of each benchmark across; "" when there are none."""
+    columns = [
+        (benchmark, name)
+        for benchmark in benchmarks
+        for name in sorted({name for model in models for name in cells.get((model, benchmark), {}).get("measures", {})})
+    ]
+    if not columns:
+        return ""
+    lines = [["model", *(f"{benchmark} {name}" for benchmark, name in columns)]]
+    for model in models:
+        found = [cells.get((model, benchmark), {}).get("measures", {}).get(name) for benchmark, name in columns]
+        lines.append([model, *(measure_text(c[1], f) if f else "-" for c, f in zip(columns, found, strict=True))])
+    return "\n" + _aligned(lines)
 
 
 def _aligned(lines: list[list[str]]) -> str:
@@ -67,7 +90,8 @@ def score_table(scores: Iterable[dict[str, Any]]) -> str:
             for (model, benchmark), score in cells.items()
             for flag in score["flags"]
         ]
-    return "\n".join([_aligned(lines), *notes])
+    measures = _measure_table(cells, models, benchmarks)
+    return "\n".join([_aligned(lines), *([measures] if measures else []), *notes])
 
 
 def difference_text(title: str, difference: dict[str, Any]) -> str:

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from ..common.canonical import digest
+from ..common.measures import check_measures
 
 EXCERPT = 500
 """Characters of a text that are kept as evidence."""
@@ -25,12 +26,22 @@ EXCERPT = 500
 
 @dataclass(frozen=True)
 class Verdict:
-    """One judgement: `status` of rows.VERDICT_STATUS, `reason` ("" if correct), answer and evidence as in rows.VERDICTS."""
+    """One judgement: `status` of rows.VERDICT_STATUS, `reason` ("" if correct), answer and evidence as in rows.VERDICTS.
+
+    `measures` are further numbers, {name: (value, weight)}, that scores sum up beside accuracy (common.measures).
+
+    Raises:
+        ValueError: a measure is outside its scale.
+    """
 
     status: str
     reason: str = ""
     answer: str | None = None
     evidence: dict[str, Any] = field(default_factory=dict)
+    measures: dict[str, tuple[float, float]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_measures(self.measures)
 
 
 class Verifier(Protocol):

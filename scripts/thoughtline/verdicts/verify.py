@@ -100,6 +100,7 @@ def row_of(trace: dict[str, Any], verdict: Verdict, verifier: Verifier) -> dict[
         "verifier": verifier.name,
         "fingerprint": verifier.fingerprint,
         "evidence": _writable(canonical_json(verdict.evidence)),
+        "measures": canonical_json(verdict.measures),
     }
 
 
