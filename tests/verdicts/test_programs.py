@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from thoughtline.verdicts.executor import Limits, Sandbox, best_mode, run_tests
+from thoughtline.verdicts.executor import Limits, run_tests
+from thoughtline.verdicts.sandbox import Sandbox, best_mode
 
 DATA = yaml.load((Path(__file__).parent / "programs.yaml").read_text(), Loader=yaml.SafeLoader)
 CASES = {case["name"]: case for case in DATA["cases"]}
@@ -81,6 +82,14 @@ def test_program(name, host):
     assert sorted(os.listdir(host["folder"])) == ["secret"]
 
 
+def run_in(jail, program, stdin=b"", limits=Limits(wall_seconds=60)):
+    """(exit, standard output, errors) of one run; exits by signals are negative."""
+    request = {"form": "program", "program": program, "prelude": "", "count": 1, "sizes": [len(stdin)]}
+    with jail.run(request, stdin, stdin, limits) as run:
+        run.wait()
+        return run.exit, run.output(), run.errors(), run.timed_out
+
+
 def test_names_of_cases_are_unique_and_enough():
     assert len(CASES) == len(DATA["cases"]) >= 60
 
@@ -122,12 +131,12 @@ def test_nothing_survives_a_program(mode):
     look = "import os\nprint(sorted(filter(str.isdigit, os.listdir('/proc')), key=int)[:1], os.getpid(), os.listdir('.'))\n"
     look += "print(len([p for p in os.listdir('/proc') if p.isdigit()]))\n"
     try:
-        jail = Sandbox(mode)
+        jail = Sandbox(mode, without=("seccomp",))  # with it no program can start another
     except Exception as error:
         pytest.skip(f"mode {mode} does not work here: {error}")
     with jail:
-        assert jail.run({"kind": "program", "program": leave}, b"", Limits(wall_seconds=60)).exit == 0
-        seen = jail.run({"kind": "program", "program": look}, b"", Limits(wall_seconds=60)).stdout.decode().splitlines()
+        assert run_in(jail, leave)[0] == 0
+        seen = run_in(jail, look)[1].decode().splitlines()
         assert seen[1] == "2"  # the server and the program that looks
         assert seen[0].endswith("[]")  # and no file
 
@@ -144,10 +153,10 @@ def test_without_namespaces_survivors_are_killed_too(tmp_path):
         "os.wait()\n"
         "time.sleep(0.5)\n"
     )
-    with Sandbox("none") as jail:
-        run = jail.run({"kind": "program", "program": program}, b"", Limits(wall_seconds=60))
-        assert run.exit == 0
-        assert not Path(f"/proc/{int(run.stdout)}").exists()
+    with Sandbox("none", without=("seccomp",)) as jail:
+        exit, output, errors, _ = run_in(jail, program)
+        assert exit == 0, errors
+        assert not Path(f"/proc/{int(output)}").exists()
         folder = jail._folder.name
     assert not Path(folder).exists()
 
@@ -162,22 +171,23 @@ def test_each_mode_runs_honest_programs_with_limits(mode):
         limits = Limits(1, 128, 1, 60)
         # As root without namespaces the program has a uid of its own, which may not reach this interpreter.
         more = "import numpy\n" if mode != "none" or reachable(sys.base_prefix) else ""
-        run = jail.run({"kind": "program", "program": more + ADD}, b"1 2\n", Limits(5, 1024))
-        assert (run.exit, run.stdout) == (0, b"3\n"), run.stderr
-        environment = jail.run({"kind": "program", "program": "import os\nprint(dict(os.environ))"}, b"", limits)
-        assert environment.stdout == b"{'OPENBLAS_NUM_THREADS': '1'}\n"
-        assert jail.run({"kind": "program", "program": "x = [0] * 10**9"}, b"", limits).exit == 1
-        loop = jail.run({"kind": "program", "program": "while True: pass"}, b"", limits)
-        assert loop.exit < 0 and not loop.timed_out
+        exit, output, errors, _ = run_in(jail, more + ADD, b"1 2\n", Limits(5, 1024))
+        assert (exit, output) == (0, b"3\n"), errors
+        assert run_in(jail, "import os\nprint(dict(os.environ))", b"", limits)[1] == b"{'OPENBLAS_NUM_THREADS': '1'}\n"
+        assert run_in(jail, "x = [0] * 10**9", b"", limits)[0] == 1
+        exit, _, _, timed_out = run_in(jail, "while True: pass", b"", limits)
+        assert exit < 0 and not timed_out
 
 
 def test_a_killed_verifier_leaves_no_process(tmp_path):
     script = (
         "import sys\n"
-        "from thoughtline.verdicts.executor import Limits, Sandbox\n"
+        "from thoughtline.verdicts.sandbox import Limits, Sandbox\n"
         "jail = Sandbox()\n"
         "print(jail._process.pid, flush=True)\n"
-        "jail.run({'kind': 'program', 'program': 'import time\\ntime.sleep(1000)'}, b'', Limits(wall_seconds=900))\n"
+        "run = jail.run({'form': 'program', 'program': 'while True: pass', 'prelude': '', 'count': 1, 'sizes': [0]}, b'', b'',"
+        " Limits(900, wall_seconds=900))\n"
+        "run.wait()\n"
     )
     owner = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
     launcher = int(owner.stdout.readline())

@@ -46,7 +46,10 @@ def test_modules_are_those_of_the_rerun_digest():
 
 def test_rerun_digest_covers_what_runs_and_nothing_of_other_verifiers():
     closures = {name: set(modules_of("verdicts.verify", *files)) for name, files in VERIFIER_MODULES.items()}
-    own = {"thoughtline.verdicts." + name for name in ("code", "compare", "executor", "sandbox")}
+    own = {
+        "thoughtline.verdicts." + name
+        for name in ("code", "compare", "executor", "sandbox", "jail.server", "jail.program", "jail.seccomp")
+    }
     assert own <= closures["code"]
     assert {"thoughtline.verdicts.workers", "thoughtline.verdicts.answers"} <= closures["math_verify"]
     for name, closure in closures.items():

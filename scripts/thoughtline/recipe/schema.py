@@ -335,6 +335,10 @@ class CodeTests(Strict):
     seconds: float = Field(4, gt=0, description="CPU seconds a test (OpenThoughts: 4).")
     memory_mb: int = Field(1024, ge=32, description="Memory limit of a program.")
     output_mb: int = Field(16, ge=1, description="Limit of its standard output.")
+    unprotected: list[Literal["files", "network", "process_count", "processes"]] = Field(
+        [],
+        description="What this machine may leave unprotected against programs; by default the verifier refuses to run.",
+    )
 
 
 class Judge(Strict):

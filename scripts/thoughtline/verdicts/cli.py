@@ -104,18 +104,23 @@ def _protection(settings: dict[str, Any]) -> dict[str, Any]:
     """What stands between this machine and untrusted programs; what is missing is said aloud."""
     if settings["verifier"]["verifier"] != "code":
         return {}
-    from .executor import SandboxError, probe
+    from .executor import SandboxError, Unprotected, probe
 
     try:
         found = probe()
     except SandboxError as error:
         raise UserError("sandbox", str(error), "programs cannot be run on this machine") from None
+    missing = [each for each in found["missing"] if each not in settings["verifier"]["unprotected"]]
+    if missing:
+        raise UserError(
+            "sandbox", str(Unprotected(missing, found["refused"])),
+            f"run it where the kernel allows this, or let the recipe go on without: unprotected: {missing}",
+        )  # fmt: skip
     if found["missing"]:
         print(
-            f"warning: untrusted programs run here without protection of: {', '.join(found['missing'])}"
-            f" (refused: {json.dumps(found['refused'])})",
+            f"warning: as the recipe allows, programs run without protection of {', '.join(found['missing'])}",
             file=sys.stderr,
-        )  # fmt: skip
+        )
     return {"sandbox": found}
 
 

@@ -16,7 +16,7 @@ import textwrap
 from typing import Any
 
 from ..common.errors import UserError
-from .executor import Limits, probe, run_tests
+from .executor import Executor, Limits, Unprotected, probe
 from .verdict import Closing, Verdict, fingerprint_of, no_answer, ruled_out, versions_of
 
 _FENCE = re.compile(r"^[ \t]*(?P<mark>`{3,}|~{3,})[ \t]*(?P<language>[\w+#.-]*)[^`]*$")
@@ -81,18 +81,27 @@ def tests_of(question: dict[str, Any]) -> dict[str, Any] | None:
 
 
 class CodeVerifier(Closing):
-    """The `code` verifier; `settings["verifier"]`: seconds, memory_mb, output_mb."""
+    """The `code` verifier; `settings["verifier"]`: seconds, memory_mb, output_mb, unprotected."""
 
     name = "code"
 
     def __init__(self, settings: dict[str, Any], options: Any = None) -> None:
         chosen = settings["verifier"]
         self._limits = Limits(chosen["seconds"], chosen["memory_mb"], chosen["output_mb"])
+        self._executor = Executor(chosen["unprotected"])
         versions = {"python": platform.python_version(), **versions_of(["numpy"])}
         self.fingerprint = fingerprint_of(settings, versions)
 
+    def close(self) -> None:
+        """End the sandboxes."""
+        self._executor.close()
+
     def verify(self, question: dict[str, Any], trace: dict[str, Any]) -> Verdict:
-        """Judge one row."""
+        """Judge one row.
+
+        Raises:
+            UserError: this machine does not protect itself as the recipe asks.
+        """
         tests = tests_of(question)
         ruled = ruled_out({"tests": tests}, trace, "tests", "no_tests")
         if ruled or tests is None:
@@ -100,7 +109,13 @@ class CodeVerifier(Closing):
         program, fenced = program_of(trace["response"])
         if program is None:
             return no_answer(trace, "no_code")
-        outcome = run_tests(program, tests, self._limits)
+        try:
+            outcome = self._executor.run_tests(program, tests, self._limits)
+        except Unprotected as lack:
+            raise UserError(
+                "sandbox", str(lack),
+                f"run it where the kernel allows this, or let the recipe go on without: unprotected: {lack.missing}",
+            ) from None  # fmt: skip
         if outcome.reason == "compile_error" and not fenced:
             return no_answer(trace, "no_code")
         return Verdict("correct" if outcome.passed else "incorrect", outcome.reason, program, outcome.evidence)

@@ -49,7 +49,7 @@ def lines_of(output: bytes) -> list[list[bytes]]:
     return lines
 
 
-def first_difference(output: bytes, expected: bytes) -> int | None:
+def first_difference(output: bytes, expected: bytes, rule: str = "lines") -> int | None:
     """The number (from 0) of the first line that differs; None when the outputs are equal."""
     got, wanted = lines_of(output), lines_of(expected)
     for number, (left, right) in enumerate(zip(got, wanted, strict=False)):

@@ -1,387 +1,380 @@
-"""What runs untrusted programs: a small server in a jail of its own, started as a script by executor.py.
+"""The outside of a jail: start its server, hand it requests, collect what a run leaves behind, end it.
 
-It runs alone (no import of this package; of other packages only numpy can be imported): it shuts itself in, says what
-protects it, then forks once for each run that it is told of over its socket. It never sees an expected output, so
-whatever a program does to it cannot make a wrong answer right.
+What protects, and by what (a protection is there if one of its layers is):
 
-Layers; the configuration's "mode" is root, user or none, and a mode that the kernel does not allow ends the server:
-- namespaces (as root directly, as an ordinary user through a user namespace, or none): no network, no other process to see or
-  signal, and a file system that holds the interpreter and system libraries read-only, /dev/null and its like, and an
-  empty scratch folder in memory that vanishes with it;
-- a uid that nobody else has (as root), no capabilities, no new privileges;
-- rlimits of each run: CPU time, address space, size of a file, processes, open files, no core dumps;
-- an empty environment; after each run every process that it left is killed and the scratch folder is emptied.
+| protection | meaning | layers |
+|---|---|---|
+| environment | an empty environment | always |
+| files | only the interpreter, system libraries and an empty scratch folder | namespaces, landlock |
+| limits | CPU time, memory, size of files, open files | rlimits |
+| network | no socket to anywhere | namespaces, seccomp |
+| process_count | no fork bomb | seccomp, process_count (RLIMIT_NPROC on a uid of one's own) |
+| processes | no other process to see or signal | namespaces, seccomp with landlock |
 
-Protocol (a Unix SOCK_SEQPACKET socket, JSON): the server sends {"layers": [...]}. Each
-request is a message with the descriptors [stdin, stdout, stderr, result, request]; the request's file holds {"kind":
-"compile"|"program"|"call", "program", "name"?, "arguments"?, "seconds", "wall_seconds", "memory_mb", "output_mb"}. The
-answer is {"exit": wait status, "cpu": seconds, "timed_out": bool}.
+All layers that the kernel allows are put up together. `unshielded` says which protections none of them gives here.
 """
 
 from __future__ import annotations
 
 import contextlib
-import ctypes
+import functools
+import importlib.util
 import json
 import os
-import resource
 import select
-import shutil
 import signal
 import socket
+import subprocess
 import sys
-import time
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
-NEW_NS, NEW_UTS, NEW_IPC, NEW_USER, NEW_PID, NEW_NET = (
-    0x00020000, 0x04000000, 0x08000000, 0x10000000, 0x20000000, 0x40000000,
-)  # fmt: skip
-MS_RDONLY, MS_NOSUID, MS_NODEV, MS_REMOUNT, MS_BIND, MS_REC, MS_PRIVATE = 1, 2, 4, 32, 4096, 16384, 1 << 18
-MS_OF_STATVFS = {1: 1, 2: 2, 4: 4, 8: 8, 1024: 1024, 2048: 2048, 4096: 1 << 21}
-"""statvfs flags that a remount of a bind must repeat (read-only, nosuid, nodev, noexec, *atime) -> mount flags."""
-MNT_DETACH = 2
-PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 1, 4, 36, 38
-SYSTEM = ("/usr/lib", "/usr/lib64", "/usr/lib32", "/lib", "/lib64", "/lib32", "/etc/ld.so.cache", "/etc/localtime")
-DEVICES = ("null", "zero", "full", "random", "urandom")
-STACK = 128 << 20
-"""Bytes of main-thread stack: deep recursion through C needs more than the usual 8 MB."""
-FIRST_UID = 2_000_000_000
-"""As root each jail takes the uid FIRST_UID + its process id: nobody else's, so a limit of processes is its own."""
-OPEN_FILES, PROCESSES = 256, 128
+from .cgroups import Group
+from .jail import server
 
-_libc = ctypes.CDLL(None, use_errno=True)
-
-
-def _call(name: str, *arguments: object) -> None:
-    if getattr(_libc, name)(*arguments) != 0:
-        number = ctypes.get_errno()
-        raise OSError(number, f"{name}: {os.strerror(number)}")
-
-
-def _mount(source: str, target: str, kind: str | None, flags: int, data: str = "") -> None:
-    _call(
-        "mount",
-        source.encode(),
-        target.encode(),
-        kind.encode() if kind else None,
-        ctypes.c_ulong(flags),
-        data.encode() or None,
-    )
+SCRATCH_MB = 64
+"""A program may write this much to its scratch folder."""
+PACKAGES = ("numpy", "numpy.libs")
+"""What a program may import beside the standard library."""
+MODES = ("root", "user", "none")
+"""How the jail gets its namespaces: as root, through a user namespace, or not at all. The first that works is used."""
+LAYERS = ("cgroup", "landlock", "namespaces", "process_count", "rlimits", "seccomp")
+PROTECTIONS: dict[str, tuple[frozenset[str], ...]] = {
+    "environment": (frozenset(),),
+    "files": (frozenset({"namespaces"}), frozenset({"landlock"})),
+    "limits": (frozenset({"rlimits"}),),
+    "network": (frozenset({"namespaces"}), frozenset({"seccomp"})),
+    "process_count": (frozenset({"seccomp"}), frozenset({"process_count"})),
+    "processes": (frozenset({"namespaces"}), frozenset({"seccomp", "landlock"})),
+}
+"""Protection -> sets of layers, any one of which gives it."""
+START_SECONDS = 120
+"""A jail must be ready within this time, however loaded the machine is."""
+_START = "import sys; sys.path.insert(0, {root!r}); from {server} import main; main()"
 
 
-def in_first_user_namespace() -> bool:
-    """Whether uids here are the machine's own."""
-    with open("/proc/self/uid_map", encoding="ascii") as stream:
-        return stream.read().split() == ["0", "0", "4294967295"]
+@dataclass(frozen=True)
+class Limits:
+    """Limits of each test."""
+
+    seconds: float = 4.0
+    """CPU seconds."""
+    memory_mb: int = 1024
+    """Address space beyond that of an idle interpreter."""
+    output_mb: int = 16
+    """Size of standard output, of standard error, and of any file."""
+    wall_seconds: float | None = None
+    """Wall-clock backstop; default: 20 times `seconds` and 20 more, so that a loaded machine decides nothing."""
+
+    @property
+    def wall(self) -> float:
+        """The backstop in seconds."""
+        return 20 * self.seconds + 20 if self.wall_seconds is None else self.wall_seconds
+
+    @property
+    def output(self) -> int:
+        """`output_mb` in bytes."""
+        return self.output_mb << 20
 
 
-def separate(mode: str) -> None:
-    """Leave the machine's namespaces: as root directly, or through a user namespace ("user").
-
-    Raises:
-        OSError: the kernel does not allow it.
-    """
-    spaces = NEW_NS | NEW_UTS | NEW_IPC | NEW_PID | NEW_NET
-    uid, gid = os.geteuid(), os.getegid()
-    if mode == "root":
-        if uid != 0 or not in_first_user_namespace():
-            raise PermissionError("not the machine's root")
-        _call("unshare", spaces)
-    else:
-        _call("unshare", spaces | NEW_USER)
-        for file, line in (("setgroups", "deny"), ("uid_map", f"1000 {uid} 1"), ("gid_map", f"1000 {gid} 1")):
-            with open(f"/proc/self/{file}", "w", encoding="ascii") as stream:
-                stream.write(line)
+class SandboxError(RuntimeError):
+    """The sandbox itself failed; this says nothing of the program."""
 
 
-def _bind(source: str, target: str) -> None:
-    if os.path.isdir(source):
-        os.makedirs(target, exist_ok=True)
-    else:
-        os.makedirs(os.path.dirname(target), exist_ok=True)
-        open(target, "wb").close()
-    _mount(source, target, None, MS_BIND | MS_REC)
-    found = os.statvfs(target).f_flag
-    keep = sum(flag for seen, flag in MS_OF_STATVFS.items() if found & seen)
-    device = source.startswith("/old/dev/")
-    _mount(source, target, None, MS_BIND | MS_REMOUNT | keep | MS_NOSUID | (0 if device else MS_RDONLY | MS_NODEV))
+class Unprotected(SandboxError):
+    """This machine does not give all the protections that are asked for."""
+
+    def __init__(self, missing: list[str], refused: dict[str, str]) -> None:
+        self.missing = missing
+        why = "; ".join(f"{layer}: {reason}" for layer, reason in sorted(refused.items()))
+        super().__init__(f"programs would run without protection of {', '.join(missing)} ({why})")
 
 
-def enclose(folders: list[str], packages: dict[str, str], scratch_mb: int) -> None:
-    """Replace the file system: only `folders`, `packages` (in /packages) and system libraries, read-only; devices; /scratch."""
-    _mount("none", "/", None, MS_REC | MS_PRIVATE)
-    _mount("tmpfs", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, "mode=755,size=1m")
-    os.mkdir("/tmp/old")
-    _call("pivot_root", b"/tmp", b"/tmp/old")
-    os.chdir("/")
-    for path in folders:
-        if not os.path.lexists(path):
-            _bind(f"/old{path}", path)
-    for path in SYSTEM:
-        if os.path.lexists(path):
-            continue
-        if os.path.islink(f"/old{path}"):
-            os.makedirs(os.path.dirname(path), exist_ok=True)
-            os.symlink(os.readlink(f"/old{path}"), path)
-        elif os.path.exists(f"/old{path}"):
-            _bind(f"/old{path}", path)
-    for name, path in packages.items():
-        _bind(f"/old{path}", f"/packages/{name}")
-    os.makedirs("/dev", exist_ok=True)
-    for name in DEVICES:
-        _bind(f"/old/dev/{name}", f"/dev/{name}")
-    for number, name in enumerate(("stdin", "stdout", "stderr")):
-        os.symlink(f"/proc/self/fd/{number}", f"/dev/{name}")
-    os.mkdir("/proc")
-    with contextlib.suppress(OSError):  # a container may hide parts of /proc: then there is none
-        _mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV)
-    os.mkdir("/scratch")
-    _mount("tmpfs", "/scratch", "tmpfs", MS_NOSUID | MS_NODEV, f"mode=777,size={scratch_mb}m,nr_inodes=4096")
-    if not os.path.lexists("/tmp"):
-        os.symlink("/scratch", "/tmp")
-    _call("umount2", b"/old", MNT_DETACH)
-    os.rmdir("/old")
-    _mount("none", "/", None, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV)
+def unshielded(layers: list[str]) -> list[str]:
+    """The protections that none of `layers` gives."""
+    here = set(layers)
+    return [name for name, ways in PROTECTIONS.items() if not any(way <= here for way in ways)]
 
 
-def drop_privileges(uid: int) -> None:
-    """Become `uid`, for good."""
-    os.setgroups([])
-    os.setresgid(uid, uid, uid)
-    os.setresuid(uid, uid, uid)
+@functools.cache
+def _packages() -> dict[str, str]:
+    spec = importlib.util.find_spec("numpy")
+    if spec is None or not spec.origin:
+        return {}
+    folder = Path(spec.origin).resolve().parents[1]
+    return {name: str(folder / name) for name in PACKAGES if (folder / name).is_dir()}
 
 
-class Jail:
-    """What `shut_in` has built.
+def _interpreter() -> str:
+    return os.path.realpath(getattr(sys, "_base_executable", sys.executable))
+
+
+def memory_file(data: bytes = b"") -> int:
+    """Descriptor of a new file in memory that holds `data`, at its start."""
+    handle = os.memfd_create("run", os.MFD_CLOEXEC)
+    view = memoryview(data)
+    while view:
+        view = view[os.write(handle, view) :]
+    if data:
+        os.lseek(handle, 0, os.SEEK_SET)
+    return handle
+
+
+def content(handle: int, begin: int, end: int) -> bytes:
+    """The bytes from `begin` to `end`, or to the end of the file."""
+    parts = []
+    while begin < end and (part := os.pread(handle, end - begin, begin)):
+        parts.append(part)
+        begin += len(part)
+    return b"".join(parts)
+
+
+class Run:
+    """One child at work, and what it leaves behind; closes its descriptors at the end of a `with`.
 
     Attributes:
-        scratch: the folder that a run may write to.
-        packages: the folder of importable packages.
-        all_ours: every other process that this one may signal is the jail's own.
-        count_processes: RLIMIT_NPROC counts the jail's own processes only, so it may be set.
-        layers: what protects.
+        line: our end of the child's socket.
+        exit: exit code, or minus the signal that ended it.
+        cpu: CPU seconds of the child and all that it started.
+        timed_out: the wall-clock limit passed, or it slept for ever.
     """
 
-    def __init__(self, mode: str, own_uid: bool, fallback: str) -> None:
-        self.layers = ["environment", "rlimits"]
-        if mode == "none":
-            self.scratch, self.packages = f"{fallback}/scratch", f"{fallback}/packages"
-        else:
-            self.scratch, self.packages = "/scratch", "/packages"
-            self.layers += ["files", "network", "processes"]
-        self.all_ours = own_uid or mode == "user"
-        release = tuple(int(part) for part in os.uname().release.split("-")[0].split(".")[:2])
-        # Before Linux 5.14 RLIMIT_NPROC counts all processes of the user, in whatever namespace; root's are never limited.
-        self.count_processes = own_uid or (mode == "user" and os.geteuid() != 0 and release >= (5, 14))
-        if self.count_processes:
-            self.layers.append("process_count")
+    def __init__(self, jail: Sandbox, request: dict[str, Any], inputs: bytes, stdin: bytes, limits: Limits,
+                 line: tuple[socket.socket, socket.socket] | None = None) -> None:  # fmt: skip
+        self._jail, self._limits, self._stack = jail, limits, contextlib.ExitStack()
+        self.exit, self.cpu, self.timed_out, self._reported, self._hung_up = 0, 0.0, False, False, False
+        self.line, theirs = line or socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._stack.callback(self.line.close)
+        self._stack.callback(theirs.close)
+        header = json.dumps(request).encode() + b"\n"
+        handles = []
+        for data in (stdin, b"", b"", b"", header + inputs):
+            handles.append(memory_file(data))
+            self._stack.callback(os.close, handles[-1])
+        self._handles = handles
+        message = json.dumps(
+            {"seconds": limits.seconds, "wall_seconds": limits.wall, "memory_mb": limits.memory_mb,
+             "output_mb": limits.output_mb}
+        ).encode()  # fmt: skip
+        jail.send(message, [*handles, theirs.fileno()])
+        theirs.close()
 
+    def hear(self) -> bytes | None:
+        """The child's next message; None once it has ended and `exit`, `cpu` and `timed_out` are known.
 
-def shut_in(config: dict) -> Jail:
-    """Build the jail around this process; on return it is the server, alone in it."""
-    mode, uid = config["mode"], FIRST_UID + os.getpid()
-    own_uid = mode == "root" or (mode == "none" and os.geteuid() == 0 and in_first_user_namespace())
-    jail = Jail(mode, own_uid, config["fallback"])
-    if mode == "none":
-        _open_ground(config, jail, uid if own_uid else None)
-    else:
-        separate(mode)
-        child = os.fork()  # the first process of the new process namespace: when it ends, all in there end
-        if child:
-            os.close(config["control"])
-            _, status = os.waitpid(child, 0)
-            os._exit(0 if status == 0 else 1)
-        enclose(config["folders"], config["packages"], config["scratch_mb"])
-    if own_uid:
-        drop_privileges(uid)
-    elif mode == "user":
-        _drop_capabilities()
-    _libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    return jail
+        Raises:
+            SandboxError: the server does not answer any more.
+        """
+        # Whether the child has hung up says nothing (its descriptors may live on in what it started): the server says when it is over.
+        if not self._reported and not self._hung_up:
+            poll = select.poll()
+            poll.register(self.line, select.POLLIN)
+            poll.register(self._jail.control, select.POLLIN)
+            if not poll.poll(1000 * (self._limits.wall + START_SECONDS)):
+                raise SandboxError("the sandbox does not answer")
+            if message := self._message():
+                return message
+        if not self._reported:
+            self._report(self._jail.receive(self._limits.wall + START_SECONDS))
+        return None if self._hung_up else self._message()
 
+    def hang_up(self) -> None:
+        """Say nothing more to the child, and hear nothing more; a child that waits for a word ends."""
+        if not self._hung_up:
+            self._hung_up = True
+            self.line.close()
 
-def _open_ground(config: dict, jail: Jail, uid: int | None) -> None:
-    """Without namespaces: a folder to work in, and this process as the one that inherits orphans."""
-    _libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    os.mkdir(jail.scratch)
-    os.mkdir(jail.packages)
-    for name, path in config["packages"].items():
-        os.symlink(path, f"{jail.packages}/{name}")
-    if uid is not None:
-        os.chmod(config["fallback"], 0o755)
-        os.chown(jail.scratch, uid, uid)
-
-
-def _drop_capabilities() -> None:
-    header = (ctypes.c_uint32 * 2)(0x20080522, 0)
-    _call("capset", header, (ctypes.c_uint32 * 6)())
-
-
-def _lower(what: int, soft: int, hard: int | None = None) -> None:
-    limit = resource.getrlimit(what)[1]
-    if limit != resource.RLIM_INFINITY:
-        soft, hard = min(soft, limit), min(soft if hard is None else hard, limit)
-    resource.setrlimit(what, (soft, soft if hard is None else hard))
-
-
-def limit(request: dict) -> None:
-    """The rlimits of one run (in the child)."""
-    cpu = int(-(-request["seconds"] // 1))
-    _lower(resource.RLIMIT_CPU, cpu, cpu + 1)
-    _lower(resource.RLIMIT_AS, request["baseline"] + (request["memory_mb"] << 20))
-    _lower(resource.RLIMIT_FSIZE, request["output_mb"] << 20)
-    _lower(resource.RLIMIT_CORE, 0)
-    _lower(resource.RLIMIT_NOFILE, OPEN_FILES)
-    stack = resource.getrlimit(resource.RLIMIT_STACK)[1]
-    resource.setrlimit(resource.RLIMIT_STACK, (STACK if stack == resource.RLIM_INFINITY else min(STACK, stack), stack))
-    if request["count_processes"]:
-        _lower(resource.RLIMIT_NPROC, PROCESSES)
-
-
-def kill_others(all_ours: bool) -> None:
-    """End every process that a run has left, and reap it."""
-    while True:
-        if all_ours:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(-1, signal.SIGKILL)
-        else:
-            with (
-                contextlib.suppress(OSError),
-                open(f"/proc/self/task/{os.getpid()}/children", encoding="ascii") as stream,
-            ):
-                for child in stream.read().split():
-                    os.kill(int(child), signal.SIGKILL)
+    def _message(self) -> bytes | None:
         try:
-            while os.waitpid(-1, os.WNOHANG)[0]:
-                pass
-        except ChildProcessError:
-            return
-        time.sleep(0.001)
-
-
-def empty(folder: str) -> None:
-    """Delete what a run has written."""
-    for entry in os.scandir(folder):
-        if entry.is_dir(follow_symlinks=False):
-            shutil.rmtree(entry.path, ignore_errors=True)
-        else:
-            with contextlib.suppress(OSError):
-                os.unlink(entry.path)
-
-
-def wait(child: int, seconds: float, control: socket.socket, wake: int) -> bool:
-    """Wait until `child` has ended (True), or `seconds` have passed or nobody wants the answer any more (False)."""
-    end = time.monotonic() + seconds
-    while os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
-        ready, _, _ = select.select([wake, control], [], [], max(0.0, end - time.monotonic()))
-        if not ready or control in ready:
-            return False
-        os.read(wake, 4096)
-    return True
-
-
-def become(request: dict, descriptors: list[int], others: tuple[int, ...]) -> int:
-    """In the forked child: take the run's descriptors and limits; returns the descriptor for a call's result."""
-    signal.set_wakeup_fd(-1)
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    for number, descriptor in enumerate(descriptors[:3]):
-        os.dup2(descriptor, number)
-    result = os.dup(descriptors[3])
-    for descriptor in (*descriptors, *others):
-        os.close(descriptor)
-    os.setsid()
-    limit(request)
-    _libc.prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)
-    return result
-
-
-def loop(control: socket.socket, jail: Jail, baseline: int) -> tuple[dict, int] | None:
-    """Serve requests; returns (request, descriptor of the result) in each forked child, None in the server at the end.
-
-    Args:
-        baseline: bytes of address space that a run has before it begins.
-    """
-    wake, waker = os.pipe()
-    os.set_blocking(wake, False)
-    os.set_blocking(waker, False)
-    signal.signal(signal.SIGCHLD, lambda *_: None)
-    signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
-    while True:
-        message, descriptors, _, _ = socket.recv_fds(control, 64, 5)
-        if not message:
-            return None
-        with os.fdopen(descriptors.pop(), "rb") as stream:
-            request = {**json.loads(stream.read()), "baseline": baseline, "count_processes": jail.count_processes}
-        child = os.fork()
-        if child == 0:
-            return request, become(request, descriptors, (control.fileno(), wake, waker))
-        for descriptor in descriptors:
-            os.close(descriptor)
-        ended = wait(child, request["wall_seconds"], control, wake)
-        os.kill(child, signal.SIGKILL)
-        _, status, usage = os.wait4(child, 0)
-        kill_others(jail.all_ours)
-        empty(jail.scratch)
-        report = {"exit": status, "cpu": usage.ru_utime + usage.ru_stime, "timed_out": not ended}
-        try:
-            control.send(json.dumps(report).encode())
+            return self.line.recv(1 << 17, socket.MSG_DONTWAIT) or None
         except OSError:
             return None
 
+    def _report(self, report: dict[str, Any]) -> None:
+        self.exit, self.cpu = os.waitstatus_to_exitcode(report["exit"]), report["cpu"]
+        self.timed_out, self._reported = report["timed_out"], True
 
-def convert(value: object) -> object:
-    """json's `default`: numpy's scalars and arrays, and other iterables that stand for lists."""
-    if hasattr(value, "tolist"):
-        return value.tolist()
-    raise TypeError(f"a result of type {type(value).__name__} cannot be compared")
+    def wait(self) -> None:
+        """Until it has ended; messages are dropped."""
+        while self.hear() is not None:
+            pass
 
+    @property
+    def full(self) -> bool:
+        """An output reached the limit of size."""
+        return any(os.fstat(handle).st_size >= self._limits.output for handle in self._handles[1:4])
 
-def run(request: dict, result: int) -> None:
-    """In the child: compile the program, run it, or call its function."""
-    sys.set_int_max_str_digits(0)
-    code = compile(request["program"], "program.py", "exec", dont_inherit=True)
-    if request["kind"] == "compile":
-        return
-    program = type(sys)("__main__" if request["kind"] == "program" else "program")
-    sys.modules[program.__name__] = program
-    namespace = program.__dict__
-    namespace["__builtins__"] = __builtins__
-    dumps, write, name, arguments = json.dumps, os.write, request.get("name"), request.get("arguments")
-    exec(code, namespace)
-    if request["kind"] == "program":
-        return
-    if name in namespace:
-        function = namespace[name]
-    elif hasattr(namespace.get("Solution"), name):
-        function = getattr(namespace["Solution"](), name)
-    else:
-        raise NameError(f"the program defines no function {name}")
-    text = dumps(function(*arguments), default=convert).encode()
-    while text:
-        text = text[write(result, text) :]
+    def output(self, begin: int = 0, end: int | None = None) -> bytes:
+        """Standard output from `begin` to `end`."""
+        return content(self._handles[1], begin, self._limits.output if end is None else end)
 
+    def errors(self) -> bytes:
+        """The last 4,000 bytes of standard error."""
+        size = os.fstat(self._handles[2]).st_size
+        return content(self._handles[2], max(0, size - 4000), size)
 
-def main() -> None:
-    """Start: one argument, the configuration as JSON."""
-    config = json.loads(sys.argv[1])
-    jail = shut_in(config)
-    sys.path.append(jail.packages)
-    os.chdir(jail.scratch)
-    os.environ.clear()
-    os.environ.update(config["environment"])
-    with open("/proc/self/statm", encoding="ascii") as stream:
-        baseline = int(stream.read().split()[0]) * os.sysconf("SC_PAGESIZE")
-    _libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
-    control = socket.socket(fileno=config["control"])
-    control.send(json.dumps({"layers": sorted(jail.layers)}).encode())
-    job = loop(control, jail, baseline)
-    if job is None:
-        kill_others(jail.all_ours)
-        os._exit(0)
-    control.detach()
-    sys.argv = ["program.py"]
-    run(*job)
+    def results(self, begin: int = 0, end: int | None = None) -> bytes:
+        """What calls returned, from `begin` to `end`."""
+        return content(self._handles[3], begin, self._limits.output if end is None else end)
+
+    def __enter__(self) -> Run:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
 
 
-if __name__ == "__main__":
-    main()
+class Sandbox:
+    """One jail with a warm interpreter; it runs one request at a time.
+
+    Args:
+        mode: one of MODES; default: the best that works here.
+        preload: modules to import before the first program.
+        without: layers to leave out (to try what is left).
+
+    Attributes:
+        layers: the layers that the kernel has put up.
+        refused: those that it has not, and why.
+
+    Raises:
+        SandboxError: it cannot be built.
+    """
+
+    def __init__(self, mode: str | None = None, preload: tuple[str, ...] = (), without: tuple[str, ...] = ()) -> None:
+        self.mode = mode or best_mode()[0]
+        # With a file system of its own the jail needs no folder on ours.
+        self._folder = tempfile.TemporaryDirectory(prefix="thoughtline-") if self.mode == "none" else None
+        self._group = None if "cgroup" in without else Group.make()
+        self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        root = str(Path(__file__).resolve().parents[2])
+        config = {
+            "root": root,
+            "mode": self.mode,
+            "control": theirs.fileno(),
+            "folders": [os.path.realpath(sys.base_prefix)],
+            "packages": _packages(),
+            "fallback": self._folder.name if self._folder else "",
+            "scratch_mb": SCRATCH_MB,
+            "environment": {"OPENBLAS_NUM_THREADS": "1"},
+            "preload": [name for name in preload if name in _packages()],
+            "without": list(without),
+        }
+        # -s -S -P: no site-packages, nothing importable from here; a fixed hash seed, since the order of a set must not decide.
+        start = _START.format(root=root, server=server.__name__)
+        command = [_interpreter(), "-s", "-S", "-P", "-B", "-X", "utf8", "-c", start, json.dumps(config)]
+        with theirs, tempfile.TemporaryFile() as errors:
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors, env={"PYTHONHASHSEED": "0"},
+                cwd="/", pass_fds=[theirs.fileno()], start_new_session=True,
+            )  # fmt: skip
+            theirs.close()
+            if self._group:
+                self._group.add(self._process.pid)
+            try:
+                found = self.receive(START_SECONDS)
+            except SandboxError:
+                self.close()
+                errors.seek(0)
+                raise SandboxError(f"no sandbox: {errors.read()[-2000:].decode(errors='replace')}") from None
+        self.layers = sorted([*found["layers"], *(["cgroup"] if self._group else [])])
+        self.refused: dict[str, str] = found["refused"]
+
+    def send(self, message: bytes, handles: list[int]) -> None:
+        """Send a message with descriptors.
+
+        Raises:
+            SandboxError: the server has ended.
+        """
+        try:
+            socket.send_fds(self.control, [message], handles)
+        except OSError as error:
+            raise SandboxError(f"the sandbox has ended ({error})") from None
+
+    def receive(self, seconds: float) -> dict[str, Any]:
+        """The server's next message.
+
+        Raises:
+            SandboxError: it has ended, or says nothing for this long.
+        """
+        self.control.settimeout(seconds)
+        try:
+            message = self.control.recv(1 << 16)
+        except OSError as error:
+            raise SandboxError(f"the sandbox does not answer ({error})") from None
+        if not message:
+            raise SandboxError("the sandbox has ended")
+        return json.loads(message)
+
+    def run(self, request: dict[str, Any], inputs: bytes, stdin: bytes, limits: Limits, **more: Any) -> Run:
+        """Start a child; see Run, and jail/server.py for `request`."""
+        if self._group:
+            self._group.limit_memory((limits.memory_mb + 3 * limits.output_mb + SCRATCH_MB) << 20)
+        return Run(self, request, inputs, stdin, limits, **more)
+
+    @property
+    def out_of_memory(self) -> int:
+        """How often the kernel has killed a process of the jail's group for its memory."""
+        return self._group.kills() if self._group else 0
+
+    def close(self) -> None:
+        """End every process in it; nothing of it stays on disk."""
+        self.control.close()  # the server sees the end and leaves; its process namespace dies with it
+        try:
+            self._process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+        if self._folder:
+            self._folder.cleanup()
+        if self._group:
+            self._group.close()
+
+    def __enter__(self) -> Sandbox:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+@functools.cache
+def best_mode() -> tuple[str, dict[str, str]]:
+    """The first of MODES in which a jail can be built here and runs a program, and why each better one does not.
+
+    Raises:
+        SandboxError: none.
+    """
+    refused: dict[str, str] = {}
+    for mode in MODES:
+        try:
+            with Sandbox(mode) as jail:
+                request = {
+                    "form": "program",
+                    "program": "print(2 * int(input()))\n",
+                    "prelude": "",
+                    "count": 1,
+                    "sizes": [2],
+                }
+                with jail.run(request, b"3\n", b"3\n", Limits()) as run:
+                    run.wait()
+                    if (run.exit, run.output()) == (0, b"6\n"):
+                        return mode, refused
+                    refused[mode] = f"a known-good program fails: {run.errors().decode(errors='replace')[-300:]}"
+        except SandboxError as error:
+            refused[mode] = str(error).strip().splitlines()[-1]
+    raise SandboxError(f"no sandbox works here: {refused}")
+
+
+def probe() -> dict[str, Any]:
+    """{"mode", "layers", "refused": {mode or layer: why it is not there}, "missing": the protections that nothing gives}.
+
+    Raises:
+        SandboxError: no program can be run at all.
+    """
+    mode, refused = best_mode()
+    with Sandbox(mode) as jail:
+        return {
+            "mode": mode, "layers": jail.layers, "refused": {**refused, **jail.refused}, "missing": unshielded(jail.layers),
+        }  # fmt: skip

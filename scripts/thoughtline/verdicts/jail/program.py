@@ -1,0 +1,213 @@
+"""In a forked child: run a program on test after test, each as if it were alone.
+
+The child belongs to the program from the moment that it runs, so nothing that it says is believed: it hands over bytes, and
+whoever holds the expected outputs decides. It stops early, for a fresh child to go on, wherever a test left something behind
+that the next might meet: a file, a thread, a changed environment, much CPU time used.
+"""
+
+from __future__ import annotations
+
+import atexit
+import gc
+import io
+import json
+import os
+import random
+import socket
+import sys
+import threading
+import time
+from types import CodeType, ModuleType
+from typing import Any
+
+SEED = 20_250_128
+"""Every test starts from the same random state, so that a verdict on a randomised program can be repeated."""
+
+
+def open_streams() -> None:
+    """sys.stdin, stdout and stderr on descriptors 0 to 2, as a new interpreter opens them (UTF-8 mode)."""
+    sys.stdin = sys.__stdin__ = io.TextIOWrapper(
+        io.BufferedReader(io.FileIO(0, "r", closefd=False)), "utf-8", "surrogateescape", "\n"
+    )
+    sys.stdout = sys.__stdout__ = io.TextIOWrapper(
+        io.BufferedWriter(io.FileIO(1, "w", closefd=False)), "utf-8", "surrogateescape", "\n"
+    )
+    sys.stderr = sys.__stderr__ = io.TextIOWrapper(
+        io.BufferedWriter(io.FileIO(2, "w", closefd=False)), "utf-8", "backslashreplace", "\n", True
+    )
+
+
+def new_module(name: str, prelude: CodeType | None) -> dict[str, Any]:
+    """The namespace of a new module called `name`, after `prelude`."""
+    module = ModuleType(name)
+    sys.modules[name] = module
+    namespace = module.__dict__
+    namespace["__builtins__"] = __builtins__
+    if prelude:
+        exec(prelude, namespace)
+    return namespace
+
+
+def exit_status(error: BaseException) -> int:
+    """What a new interpreter would exit with after this exception; it is written to standard error as there."""
+    if not isinstance(error, SystemExit):
+        sys.excepthook(type(error), error, error.__traceback__)
+        return 1
+    if error.code is None:
+        return 0
+    if isinstance(error.code, int):
+        return error.code & 0xFF
+    print(error.code, file=sys.stderr)
+    return 1
+
+
+def finish(namespace: dict[str, Any]) -> None:
+    """What an interpreter does at its end: wait for threads, run exit functions, flush, let go of everything."""
+    for thread in threading.enumerate():
+        if thread is not threading.current_thread() and not thread.daemon:
+            thread.join()
+    atexit._run_exitfuncs()
+    streams = sys.stdout, sys.stderr
+    namespace.clear()  # a file that was never closed is written when the last reference to it goes
+    gc.collect()
+    for stream in streams:
+        stream.flush()
+
+
+def convert(value: object) -> object:
+    """json's `default`: numpy's scalars and arrays stand for numbers and lists."""
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    raise TypeError(f"a result of type {type(value).__name__} cannot be compared")
+
+
+def function_of(namespace: dict[str, Any], name: str) -> Any:
+    """The function called `name`, or this method of a new Solution."""
+    if name in namespace:
+        return namespace[name]
+    if hasattr(namespace.get("Solution"), name):
+        return getattr(namespace["Solution"](), name)
+    raise NameError(f"the program defines no function {name}")
+
+
+class Stream:
+    """The tests of one request, one after the other in this process.
+
+    Args:
+        request: {"program", "prelude", "form": "program"|"call", "name"?, "count", "sizes"|"arguments", "pause_after":
+            CPU seconds after which a fresh child goes on, "file_bytes": the largest input that can be written here}.
+        inputs: all inputs of the form "program", one after the other.
+        line: where the supervisor says how many tests to run, and is told where the output of each ends.
+        result: descriptor for the results of calls.
+        scratch: the folder that must be empty.
+    """
+
+    def __init__(self, request: dict[str, Any], inputs: bytes, line: socket.socket, result: int, scratch: str) -> None:
+        self.request, self.inputs, self.line, self.result, self.scratch = request, inputs, line, result, scratch
+        self.stdin, self.stdout = os.dup(0), os.dup(1)  # a program may close its own
+        self.environment = dict(os.environ)
+        self.ends: list[int] = []
+        self.position = 0
+
+    def run(self) -> int:
+        """Run until the tests are over, one goes wrong, or a fresh child must go on; returns the exit status."""
+        request = self.request
+        code = compile(request["program"], "program.py", "exec", dont_inherit=True)
+        prelude = compile(request["prelude"], "prelude.py", "exec") if request["prelude"] else None
+        self.line.send(b"compiled")
+        one = self.call if request["form"] == "call" else self.program
+        count, granted = request["count"], 1
+        for number in range(count):
+            if number == granted:
+                granted += self.ask()
+            if number == granted or (number and not self.prepare(number)):
+                return 0
+            status = one(number, code, prelude)
+            if status:
+                self.tell()
+                return status
+            if number + 1 < count and not self.clean():
+                break
+        self.tell()
+        return 0
+
+    def tell(self) -> None:
+        """Say where the outputs of the tests since the last message end."""
+        self.line.send(json.dumps(self.ends).encode())
+        self.ends = []
+
+    def ask(self) -> int:
+        """Say it, and be told how many tests to go on with (0: no more)."""
+        self.tell()
+        return int(self.line.recv(64) or 0)
+
+    def clean(self) -> bool:
+        """Whether the last test left nothing behind."""
+        return (
+            threading.active_count() == 1
+            and not os.listdir(self.scratch)
+            and dict(os.environ) == self.environment
+            and time.process_time() < self.request["pause_after"]
+        )
+
+    def prepare(self, number: int) -> bool:
+        """Put the input of the next test into place; False if that cannot be done here."""
+        os.chdir(self.scratch)
+        sys.setrecursionlimit(1000)
+        if self.request["form"] == "call":
+            return True
+        size = self.request["sizes"][number]
+        if size > self.request["file_bytes"]:
+            return False
+        os.ftruncate(self.stdin, 0)
+        os.pwrite(self.stdin, memoryview(self.inputs)[self.position : self.position + size], 0)
+        os.lseek(self.stdin, 0, os.SEEK_SET)
+        os.dup2(self.stdin, 0)
+        os.dup2(self.stdout, 1)
+        os.lseek(1, 0, os.SEEK_END)
+        return True
+
+    def begin(self) -> None:
+        """A new interpreter's state, as far as programs look."""
+        open_streams()
+        sys.argv = ["program.py"]
+        sys.set_int_max_str_digits(0)
+        random.seed(SEED)
+        if numpy := sys.modules.get("numpy"):
+            numpy.random.seed(SEED % 2**32)
+
+    def program(self, number: int, code: CodeType, prelude: CodeType | None) -> int:
+        """Run the program as a script."""
+        self.position += self.request["sizes"][number]
+        self.begin()
+        namespace = new_module("__main__", prelude)
+        status = 0
+        try:
+            exec(code, namespace)
+        except BaseException as error:
+            status = exit_status(error)
+            del error
+        finish(namespace)
+        if not status:
+            self.ends.append(os.fstat(self.stdout).st_size)
+        return status
+
+    def call(self, number: int, code: CodeType, prelude: CodeType | None) -> int:
+        """Load the program as a module and call its function; the result is written down as JSON."""
+        dumps, write, text = json.dumps, os.write, b""
+        self.begin()
+        namespace = new_module("program", prelude)
+        status = 0
+        try:
+            exec(code, namespace)
+            function = function_of(namespace, self.request["name"])
+            text = dumps(function(*self.request["arguments"][number]), default=convert).encode()
+            while text:
+                text = text[write(self.result, text) :]
+        except BaseException as error:
+            status = exit_status(error)
+            del error
+        finish(namespace)
+        if not status:
+            self.ends.append(os.fstat(self.result).st_size)
+        return status
