@@ -82,7 +82,10 @@ def test_program(name, host):
     assert sorted(os.listdir(host["folder"])) == ["secret"]
 
 
-def run_in(jail, program, stdin=b"", limits=Limits(wall_seconds=60)):
+PATIENT = Limits(wall_seconds=60)
+
+
+def run_in(jail, program, stdin=b"", limits=PATIENT):
     """(exit, standard output, errors) of one run; exits by signals are negative."""
     request = {"form": "program", "program": program, "prelude": "", "count": 1, "sizes": [len(stdin)]}
     with jail.run(request, stdin, stdin, limits) as run:

@@ -17,6 +17,7 @@ from typing import Any
 
 from ..common.errors import UserError
 from .executor import Executor, Limits, Unprotected, probe
+from .sandbox import PACKAGES
 from .verdict import Closing, Verdict, fingerprint_of, no_answer, ruled_out, versions_of
 
 _FENCE = re.compile(r"^[ \t]*(?P<mark>`{3,}|~{3,})[ \t]*(?P<language>[\w+#.-]*)[^`]*$")
@@ -89,7 +90,7 @@ class CodeVerifier(Closing):
         chosen = settings["verifier"]
         self._limits = Limits(chosen["seconds"], chosen["memory_mb"], chosen["output_mb"])
         self._executor = Executor(chosen["unprotected"])
-        versions = {"python": platform.python_version(), **versions_of(["numpy"])}
+        versions = {"python": platform.python_version(), **versions_of(PACKAGES)}
         self.fingerprint = fingerprint_of(settings, versions)
 
     def close(self) -> None:

@@ -299,6 +299,8 @@ def _graded(said: dict[str, Any], failure: tuple[str, dict[str, Any]] | None, to
         failure: what went wrong with the program's process.
     """
     kind = said.get("kind")
+    if kind == "unsendable":
+        raise SandboxError(f"the tests cannot be run: {said['error']} ({said['line']})")
     if kind == "compile":
         return Outcome(*_not_compiled(failure))
     at = {} if kind == "load" else {"test": said.get("test", 0)}

@@ -36,7 +36,7 @@ from .jail import server
 
 SCRATCH_MB = 64
 """A program may write this much to its scratch folder."""
-PACKAGES = ("numpy", "numpy.libs")
+PACKAGES = ("numpy", "sortedcontainers")
 """What a program may import beside the standard library."""
 MODES = ("root", "user", "none")
 """How the jail gets its namespaces: as root, through a user namespace, or not at all. The first that works is used."""
@@ -100,11 +100,15 @@ def unshielded(layers: list[str]) -> list[str]:
 
 @functools.cache
 def _packages() -> dict[str, str]:
-    spec = importlib.util.find_spec("numpy")
-    if spec is None or not spec.origin:
-        return {}
-    folder = Path(spec.origin).resolve().parents[1]
-    return {name: str(folder / name) for name in PACKAGES if (folder / name).is_dir()}
+    found = {}
+    for name in PACKAGES:
+        spec = importlib.util.find_spec(name)
+        if spec is not None and spec.origin:
+            folder = Path(spec.origin).resolve().parent
+            found[name] = str(folder)
+            if (libraries := folder.with_name(f"{name}.libs")).is_dir():  # shared libraries that a wheel brings
+                found[libraries.name] = str(libraries)
+    return found
 
 
 def _interpreter() -> str:

@@ -19,10 +19,11 @@ import json
 import os
 import socket
 import struct
+import symtable
 import sys
 import traceback
 from collections.abc import Callable, Iterator
-from types import CodeType, ModuleType
+from types import BuiltinFunctionType, CodeType, ModuleType
 from typing import Any
 
 from .program import exit_status, finish, new_module, open_streams
@@ -90,13 +91,18 @@ def pack(value: Any, handle: Callable[[Any], list[Any]]) -> Any:
             return [name, [pack(item, handle) for item in kind.__iter__(value)]]
     if isinstance(value, ModuleType):
         return ["module", value.__name__]
+    if isinstance(value, type | BuiltinFunctionType) and getattr(builtins, value.__name__, None) is value:
+        return ["type" if isinstance(value, type) else "function", value.__name__]
     if type(value).__module__ == "numpy" and hasattr(value, "tolist"):
         return pack(value.tolist(), handle)
     return handle(value)
 
 
-def unpack(message: Any, handle: Callable[[int], Any]) -> Any:
+def unpack(message: Any, handle: Callable[[int], Any], functions: bool = False) -> Any:
     """The value of a message; `handle` finds what a number stands for.
+
+    Args:
+        functions: a built-in function may come (from the tests to the program, never the other way).
 
     Raises:
         LookupError, TypeError, ValueError: the message is none.
@@ -105,9 +111,9 @@ def unpack(message: Any, handle: Callable[[int], Any]) -> Any:
         return message
     kind, *rest = message
     if kind in _SEQUENCES:
-        return _SEQUENCES[kind](unpack(item, handle) for item in rest[0])
+        return _SEQUENCES[kind](unpack(item, handle, functions) for item in rest[0])
     if kind == "dict":
-        return {unpack(key, handle): unpack(item, handle) for key, item in rest[0]}
+        return {unpack(key, handle, functions): unpack(item, handle, functions) for key, item in rest[0]}
     if kind == "int":
         return int(rest[0], 16)
     if kind == "complex":
@@ -116,6 +122,10 @@ def unpack(message: Any, handle: Callable[[int], Any]) -> Any:
         return bytes.fromhex(rest[0])
     if kind == "module" and rest[0] in sys.stdlib_module_names:
         return importlib.import_module(rest[0])
+    if kind == "type" and isinstance(found := getattr(builtins, rest[0], None), type):
+        return found
+    if kind == "function" and functions:
+        return getattr(builtins, rest[0])
     if kind == "handle":
         return handle(rest[0])
     raise ValueError(f"a value of kind {kind!r}")
@@ -135,7 +145,7 @@ class Objects:
     def answer(self, wish: list[Any]) -> Any:
         """Do what the grader asks."""
         what, *rest = wish
-        values = [unpack(each, self.known.__getitem__) for each in rest]
+        values = [unpack(each, self.known.__getitem__, True) for each in rest]
         if what == "evaluate":
             return ["ok", pack(eval(values[0], self.namespace), self.handle)]
         if what == "call":
@@ -193,6 +203,10 @@ class Raised(Exception):
     """The program raised this."""
 
 
+class Unsendable(Exception):
+    """The tests pass something to the program that no message can hold."""
+
+
 class Handle:
     """In the grader: an object of the program."""
 
@@ -248,7 +262,7 @@ class Grader:
         def handle(each: Any) -> list[Any]:
             if isinstance(each, Handle):
                 return ["handle", each._number]
-            raise TypeError(f"an argument of type {type(each).__name__} cannot be sent to a program")
+            raise Unsendable(f"an argument of type {type(each).__name__} cannot be sent to a program")
 
         return pack(value, handle)
 
@@ -288,18 +302,44 @@ class Grader:
         return self._unpack(result)
 
 
-def wanted_names(trees: list[ast.Module], own: set[str]) -> tuple[list[str], list[str]]:
-    """(names that the program must give, modules of the standard library that are used and not imported)."""
-    used, bases = set(), set()
-    for tree in trees:
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
-                used.add(node.id)
-            elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-                bases.add(node.value.id)
-    missing = used - own - set(dir(builtins))
+def _globals_of(table: symtable.SymbolTable) -> tuple[set[str], set[str]]:
+    """(global names that a test reads, those that it binds)."""
+    read, bound = set(), set()
+    for symbol in table.get_symbols():
+        if table.get_type() == "module" or symbol.is_global():
+            if symbol.is_referenced():
+                read.add(symbol.get_name())
+            if symbol.is_assigned() or symbol.is_imported() or symbol.is_namespace():
+                bound.add(symbol.get_name())
+    for child in table.get_children():
+        more_read, more_bound = _globals_of(child)
+        read, bound = read | more_read, bound | more_bound
+    return read, bound
+
+
+def wanted_names(sources: dict[str, str], given: set[str]) -> tuple[list[str], list[str]]:
+    """(names that the program must give, modules of the standard library that are used and not imported).
+
+    A built-in name is the grader's own, or a program could redefine what judges it; unless the tests mention nothing else
+    (MBPP asks for a function called sum).
+
+    Args:
+        given: names that are bound already.
+    """
+    tables = [_globals_of(symtable.symtable(text, name, "exec")) for name, text in sources.items()]
+    read = set().union(*(table[0] for table in tables)) - set().union(*(table[1] for table in tables)) - given
+    missing = read - set(dir(builtins))
+    bases = {
+        node.value.id
+        for name, text in sources.items()
+        for node in ast.walk(ast.parse(text, name))
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
+    }
     modules = missing & bases & set(sys.stdlib_module_names)
-    return sorted(missing - modules), sorted(modules)
+    names = missing - modules
+    if not names and not given:
+        names = {name for name in read & set(dir(builtins)) if not isinstance(getattr(builtins, name), type)}
+    return sorted(names), sorted(modules)
 
 
 def _place(error: BaseException, sources: dict[str, str]) -> str:
@@ -318,7 +358,7 @@ def check(request: dict[str, Any], line: socket.socket, most: int) -> dict[str, 
         request: {"setup", "asserts", "names": {name: expression of the program}}.
 
     Returns:
-        {"passed": bool, "test": index of the assert, "line", "error", "kind": assertion|raised|gone|compile|load|tests}.
+        {"passed": bool, "test": index of the assert, "line", "error", "kind": assertion|error|raised|unsendable|gone|compile|load}.
     """
     grader, number, sources = Grader(line, most), 0, {}
     failed: dict[str, Any] = {"passed": False}
@@ -332,13 +372,11 @@ def check(request: dict[str, Any], line: socket.socket, most: int) -> dict[str, 
         state = "tests"
         texts = {"setup": request["setup"], **{f"assert {n}": text for n, text in enumerate(request["asserts"])}}
         sources = {f"<{name}>": text for name, text in texts.items()}
-        trees = {name: ast.parse(text, name) for name, text in sources.items()}
-        codes: dict[str, CodeType] = {name: compile(tree, name, "exec") for name, tree in trees.items()}
+        codes: dict[str, CodeType] = {name: compile(text, name, "exec") for name, text in sources.items()}
         namespace: dict[str, Any] = {"__name__": "tests"}
-        exec(codes.pop("<setup>"), namespace)
         for name, expression in request["names"].items():
             namespace[name] = grader.ask("evaluate", expression)
-        names, modules = wanted_names(list(trees.values()), set(namespace))
+        names, modules = wanted_names(sources, set(request["names"]))
         namespace.update({name: importlib.import_module(name) for name in modules})
         for name in names:
             # A name may be local to a test's own function: only what the program has is taken.
@@ -346,13 +384,16 @@ def check(request: dict[str, Any], line: socket.socket, most: int) -> dict[str, 
                 namespace[name] = grader.ask("evaluate", name)
             except Raised:
                 continue
+        exec(codes.pop("<setup>"), namespace)
         for code in codes.values():
             exec(code, namespace)
             number += 1
     except Gone as gone:
-        return {**failed, "kind": state if state != "tests" else "gone", "test": number, "error": str(gone)}
+        return {**failed, "kind": "gone" if state == "tests" else state, "test": number, "error": str(gone)}
     except Raised as error:
         return {**failed, "kind": "raised", "test": number, "line": _place(error, sources), "error": _words(error)}
+    except Unsendable as error:
+        return {**failed, "kind": "unsendable", "test": number, "line": _place(error, sources), "error": str(error)}
     except BaseException as error:
         kind = (
             "raised" if isinstance(error, NameError) else "assertion" if isinstance(error, AssertionError) else "error"
@@ -362,7 +403,7 @@ def check(request: dict[str, Any], line: socket.socket, most: int) -> dict[str, 
 
 
 def _words(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}"[:500]
+    return f"{type(error).__name__}: {error}"[:500].removesuffix(": ")
 
 
 def grade(request: dict[str, Any], line: socket.socket, result: int, most: int) -> int:
