@@ -12,7 +12,7 @@ from ..common.environments import ROOT
 from ..common.errors import UserError
 from ..questions.filters import check_filter
 from .expand import expand, seed_names
-from .schema import Benchmark, Judge, Model, Recipe
+from .schema import Benchmark, Combined, Model, Recipe, judge_of
 
 Problem = tuple[tuple[Any, ...], str, str]
 
@@ -181,12 +181,17 @@ def _sampling(recipe: Recipe) -> Iterator[Problem]:
             yield ("evaluation", "samples"), "runs at temperature 0 are all the same", "1, or a temperature above 0"
 
 
+def _judge_at(at: tuple[Any, ...], verifier: Any) -> tuple[Any, ...]:
+    """Where the judge of the verifier at `at` stands."""
+    return (*at, "judge") if isinstance(verifier, Combined) else at
+
+
 def _verifiers(recipe: Recipe) -> Iterator[Problem]:
     found: list[tuple[tuple[Any, ...], Any, str]] = [(("verdicts", d), v, d) for d, v in recipe.verdicts.items()]
     found += [(("benchmarks", n, "verifier"), b.verifier, b.domain) for n, b in recipe.benchmarks.items() if b.verifier]
     for at, verifier, domain in found:
-        if isinstance(verifier, Judge):
-            yield from _one_model(recipe, (*at, "model"), verifier.model)
+        if judge := judge_of(verifier):
+            yield from _one_model(recipe, (*_judge_at(at, verifier), "model"), judge.model)
         if verifier.verifier == "code" and domain != "code":
             yield (
                 (*at, "verifier"),
@@ -265,8 +270,8 @@ def _training_order(recipe: Recipe) -> Iterator[Problem]:
         for run in (recipe.traces[each] for each in dataset.traces if each in recipe.traces):
             found.add(run.model)
             for domain in {recipe.questions[each].domain for each in run.questions if each in recipe.questions}:
-                verifier = recipe.verdicts.get(domain)
-                found |= {verifier.model} if isinstance(verifier, Judge) else set()
+                judge = judge_of(recipe.verdicts.get(domain))
+                found |= {judge.model} if judge else set()
         other = dataset.same_questions_as
         return found | (of_dataset(other) if other in recipe.datasets else set())
 
@@ -303,7 +308,7 @@ def _templates(recipe: Recipe) -> Iterator[Problem]:
         "starter_code": "def f():",
         "function": True,
     }
-    judged = {"problem": "p", "reference": "r", "response": "s"}
+    judged = {"problem": "p", "reference": "r", "answer": "a", "response": "s", "choices": ["x"], "letters": ["A"]}
     found: list[tuple[tuple[Any, ...], str, dict[str, Any]]] = [
         (("prompts", name, domain, "template"), prompt.template, question)
         for name, by_domain in recipe.prompts.items()
@@ -311,7 +316,7 @@ def _templates(recipe: Recipe) -> Iterator[Problem]:
     ]
     judges = [(("verdicts", domain), verifier) for domain, verifier in recipe.verdicts.items()]
     judges += [(("benchmarks", name, "verifier"), each.verifier) for name, each in recipe.benchmarks.items()]
-    found += [((*at, "template"), judge.template, judged) for at, judge in judges if isinstance(judge, Judge)]
+    found += [((*_judge_at(at, v), "template"), judge.template, judged) for at, v in judges if (judge := judge_of(v))]
     for at, template, variables in found:
         try:
             texts = [environment.from_string(template).render(variables | {"function": each}) for each in (True, False)]

@@ -40,6 +40,7 @@ STAGES = {
     "questions": ("set",),
     "traces": ("answerer", "set"),
     "verdicts": ("set",),
+    "agreement": ("set",),
     "datasets": ("dataset",),
     "fetch": ("model",),
     "train": ("model",),

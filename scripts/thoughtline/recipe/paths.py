@@ -7,7 +7,7 @@ from typing import Any
 
 from ..common.rows import shard_name
 from .expand import group
-from .schema import Recipe
+from .schema import Combined, Recipe, judge_of
 from .settings import decontaminated_against, question_set, verifier_of
 
 
@@ -40,8 +40,25 @@ class Paths:
 
     def judge_model(self, set_name: str) -> list[str]:
         """Weights that the judge of a question set needs."""
-        verifier = verifier_of(self.recipe, set_name)
-        return self.model_if_local(verifier.model) if verifier and verifier.verifier == "judge" else []
+        judge = judge_of(verifier_of(self.recipe, set_name))
+        return self.model_if_local(judge.model) if judge else []
+
+    def agreement(self, answerer: str, set_name: str) -> str:
+        """How far the judge and the parser of a question set agree on one answerer's traces."""
+        return f"{self.root}/agreement/{answerer}/{set_name}.json"
+
+    def agreements(self) -> list[str]:
+        """The agreement files of the targets: where a verifier hears both sides on every trace."""
+        datasets = self.datasets_in_use() or list(self.recipe.datasets)
+        pairs = [pair for name in datasets for pair in self.trace_sets(name)]
+        pairs += [(model, each) for model in self.evaluated() for each in self.benchmarks()]
+        if not pairs:
+            pairs = [(name, each) for name, run in self.recipe.traces.items() for each in run.questions]
+        return [
+            self.agreement(*pair)
+            for pair in dict.fromkeys(pairs)
+            if isinstance(verifier := verifier_of(self.recipe, pair[1]), Combined) and verifier.hears_both
+        ]
 
     def trace_sets(self, dataset: str) -> list[tuple[str, str]]:
         """(trace run, question set) pairs that a dataset is made from."""
@@ -117,7 +134,7 @@ class Paths:
                 for each in run.questions
                 for path in self.rows("verdicts", name, each)
             ]
-        return sorted(set(found))
+        return sorted({*found, *self.agreements()})
 
     def local_sources(self, set_name: str) -> list[str]:
         """Local files that a question set is read from."""

@@ -342,14 +342,20 @@ class CodeTests(Strict):
 
 
 class Judge(Strict):
-    """A language model that compares the final answer with the reference."""
+    """A language model that compares the final answer with the reference.
+
+    Its reply is read strictly: exactly one of `yes` and `no` must occur. Otherwise `repair` is sent once; a second reply
+    that cannot be read makes the verdict `unparsed`.
+    """
 
     verifier: Literal["judge"]
     model: Name = Field(description="A model of this recipe.")
     system: str | None = Field(None, description="System message.")
     template: str = Field(
-        description="Jinja template of the user message: problem, reference, response (the final answer, no thinking)."
+        description="Jinja template of the user message: problem, reference, answer (the final answer that `extraction` "
+        "finds; the whole response where it finds none), response (the whole, no thinking), choices, letters."
     )
+    extraction: Extraction = Field(Extraction(), description="How the template's `answer` is found.")
     sampling: Sampling = Field(Sampling(temperature=0.0, max_tokens=512), description="Sampling parameters.")
     yes: str = Field(r"\byes\b", description="Regular expression: the reply means correct.")
     no: str = Field(r"\bno\b", description="Regular expression: the reply means incorrect.")
@@ -383,13 +389,57 @@ class Choice(Strict):
     phrases: list[str] = Field(["the answer is", "answer:"], description="Phrases before the final letter.")
 
 
+Parser = Annotated[MathVerify | Exact | Choice, Field(discriminator="verifier")]
+
+
+class Combined(Strict):
+    """A parser and a judge, and the rule by which their words become one verdict.
+
+    The parser is undecided where it could not compare: no final answer found, an answer or a reference that it cannot
+    read, a limit hit. A reply that was cut off before its answer is decided: it is incorrect.
+    """
+
+    verifier: Literal["combined"]
+    parser: Parser = Field(description="A verifier that reads and compares: math_verify, exact or choice.")
+    judge: Judge = Field(description="The judge.")
+    rule: Literal["parser", "judge", "either", "both", "undecided"] = Field(
+        description="Whose word counts: one alone; either: correct if one of them says so; both: correct if both do; "
+        "undecided: the parser's, and the judge's where the parser is undecided (the cheapest)."
+    )
+    ask: Literal["needed", "always"] = Field(
+        "needed",
+        description="Ask the judge only where its word can change the verdict, or always: then the report shows how far "
+        "judge and parser agree, and what each rule would keep.",
+    )
+
+    @model_validator(mode="after")
+    def _asks(self) -> Combined:
+        if self.rule == "parser" and self.ask == "needed":
+            raise ValueError(
+                "the rule `parser` never needs the judge: set `ask: always` to compare the two, or use the parser alone"
+            )
+        return self
+
+    @property
+    def hears_both(self) -> bool:
+        """Whether every trace is judged by both sides, so that their agreement can be measured."""
+        return self.ask == "always" or self.rule == "judge"
+
+
 class NoVerifier(Strict):
     """Nothing is judged: every trace is `unverified`."""
 
     verifier: Literal["none"]
 
 
-Verifier = Annotated[MathVerify | CodeTests | Judge | Exact | Choice | NoVerifier, Field(discriminator="verifier")]
+Verifier = Annotated[
+    MathVerify | CodeTests | Judge | Combined | Exact | Choice | NoVerifier, Field(discriminator="verifier")
+]
+
+
+def judge_of(verifier: Any) -> Judge | None:
+    """The part of a verifier that asks a model of the recipe; None where there is none."""
+    return verifier.judge if isinstance(verifier, Combined) else verifier if isinstance(verifier, Judge) else None
 
 
 class Decontaminate(Strict):

@@ -14,12 +14,13 @@ from ..common.canonical import canonical_json
 from ..common.environments import ENVIRONMENTS
 from ..provenance.digest import code_digest
 from ..provenance.environment import environment_digest
-from .schema import Benchmark, Model, Recipe
+from .schema import Benchmark, Model, Recipe, judge_of
 
 ENTRY_MODULES = {
     "questions": ["questions.curate"],
     "traces": ["traces.generate"],
     "verdicts": ["verdicts.verify"],
+    "verdicts.agreement": ["verdicts.agreement"],
     "datasets": ["datasets.assemble"],
     "models.fetch": ["models.fetch"],
     "models.train": ["models.train"],
@@ -30,11 +31,18 @@ VERIFIER_MODULES = {
     "math_verify": ["verdicts.math"],
     "code": ["verdicts.code"],
     "judge": ["verdicts.judge"],
+    "combined": ["verdicts.combine"],
     "exact": ["verdicts.exact"],
     "choice": ["verdicts.choice"],
     "none": [],
 }
 """verdicts.verify loads the verifier in use by name, so one verifier's code does not rerun another's verdicts."""
+
+
+def modules_of_verifier(verifier: dict[str, Any]) -> list[str]:
+    """The modules that judge by these settings of a verifier, those of its parts (parser, judge) among them."""
+    parts = [verifier[side] for side in ("parser", "judge") if side in verifier]
+    return VERIFIER_MODULES[verifier["verifier"]] + [name for part in parts for name in modules_of_verifier(part)]
 
 
 def _plain(value: Any) -> Any:
@@ -129,15 +137,21 @@ def verifier_of(recipe: Recipe, set_name: str) -> Any:
 
 def verdicts(recipe: Recipe, set_name: str) -> dict[str, Any]:
     """Settings of `verify_traces` for a question set, whoever answered."""
-    verifier = _plain(verifier_of(recipe, set_name)) or {"verifier": "none"}
+    chosen = verifier_of(recipe, set_name)
+    verifier = _plain(chosen) or {"verifier": "none"}
     settings: dict[str, Any] = {"verifier": verifier}
-    if verifier["verifier"] == "judge":
+    if judge := judge_of(chosen):
         settings["seed"] = recipe.seed
-        settings["engine"] = engine_of(recipe, verifier["model"])
-        settings["endpoint"] = _endpoint(recipe.models[verifier["model"]])
+        settings["engine"] = engine_of(recipe, judge.model)
+        settings["endpoint"] = _endpoint(recipe.models[judge.model])
         if settings["endpoint"] is None:  # its weights are served by another environment than the verifier's
             settings["judge_environment"] = environment_digest(ENVIRONMENTS["traces"])
-    return _with_digests("verdicts", settings, VERIFIER_MODULES[verifier["verifier"]])
+    return _with_digests("verdicts", settings, modules_of_verifier(verifier))
+
+
+def agreement(recipe: Recipe, set_name: str) -> dict[str, Any]:
+    """Settings of `verdict_agreement`: nothing but the code, for the verdicts themselves say who judged and how."""
+    return _with_digests("verdicts.agreement", {})
 
 
 def decontaminated_against(recipe: Recipe, name: str) -> list[str]:

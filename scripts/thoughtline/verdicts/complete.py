@@ -9,7 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 from ..common.errors import UserError
 from ..provenance.digest import code_digest
 from ..recipe.schema import Verifier
-from ..recipe.settings import ENTRY_MODULES, VERIFIER_MODULES
+from ..recipe.settings import ENTRY_MODULES, VERIFIER_MODULES, modules_of_verifier
 
 _ADAPTER: TypeAdapter[Any] = TypeAdapter(Verifier)
 
@@ -30,5 +30,5 @@ def complete(settings: dict[str, Any]) -> dict[str, Any]:
         raise UserError(place, first["msg"], f"known verifiers: {', '.join(sorted(VERIFIER_MODULES))}") from None
     found = {"seed": 42, **settings, "verifier": verifier}
     if "code" not in found:
-        found["code"] = code_digest(*ENTRY_MODULES["verdicts"], *VERIFIER_MODULES[verifier["verifier"]])
+        found["code"] = code_digest(*ENTRY_MODULES["verdicts"], *modules_of_verifier(verifier))
     return found

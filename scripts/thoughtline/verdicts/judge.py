@@ -1,8 +1,14 @@
 """A language model as judge: it sees problem, reference and final answer, and says yes or no.
 
+The template's `answer` is the final answer that the recipe's `extraction` finds, and the whole response where it finds
+none; `response` is always the whole, as the judge of OpenThoughts saw it. The answer alone is cheaper to read and
+leaves less room for persuasion. The thinking is never shown.
+
 The reply is read strictly: exactly one of the recipe's patterns `yes` and `no` must occur in it (any case), in the reply
-without its thinking. Otherwise the conversation goes on once with the recipe's `repair`; a second reply that cannot
-be read makes the verdict `unparsed`. The judge's own words are the evidence. The seed of a request comes from the trace's id.
+without its thinking. A reply that was cut off at its token limit may have been about to say the opposite, so it counts
+only where it is nothing but the word. Otherwise the conversation goes on once with the recipe's `repair`; a second reply
+that cannot be read makes the verdict `unparsed`. The judge's own words are the evidence. The seed of a request comes
+from the trace's id.
 """
 
 from __future__ import annotations
@@ -13,23 +19,30 @@ import re
 from typing import Any
 
 from ..common.errors import UserError
+from ..common.names import MULTIPLE_CHOICE_LETTERS
 from ..common.rows import seed_of
 from ..traces.client import ChatClient, Reply
 from ..traces.prompts import render
-from .verdict import Closing, Verdict, fingerprint_of, ruled_out
+from .answers import extract
+from .verdict import Closing, Verdict, excerpt, fingerprint_of, ruled_out
 
 
-def reading(reply: str, yes: str, no: str) -> bool | None:
-    """True for yes, False for no, None when the reply says neither or both."""
-    said_yes, said_no = (re.search(pattern, reply, re.IGNORECASE) is not None for pattern in (yes, no))
+def reading(reply: str, yes: str, no: str, cut_off: bool = False) -> bool | None:
+    """True for yes, False for no, None when the reply says neither or both.
+
+    Args:
+        cut_off: the reply hit its token limit; then it must be the word alone, with or without marks around it.
+    """
+    text, match = (re.sub(r"^\W+|\W+$", "", reply), re.fullmatch) if cut_off else (reply, re.search)
+    said_yes, said_no = (match(pattern, text, re.IGNORECASE) is not None for pattern in (yes, no))
     return said_yes if said_yes != said_no else None
 
 
 class JudgeVerifier(Closing):
     """The `judge` verifier.
 
-    `settings["verifier"]`: system, template, sampling, yes, no, repair; `settings["endpoint"]`: url, model, revision,
-    key_variable, unless `options.service` says where the judge is.
+    `settings["verifier"]`: system, template, extraction, sampling, yes, no, repair; `settings["endpoint"]`: url, model,
+    revision, key_variable, unless `options.service` says where the judge is.
     """
 
     name = "judge"
@@ -89,30 +102,44 @@ class JudgeVerifier(Closing):
         ruled = ruled_out(question, trace, "answer", "no_reference")
         if ruled:
             return ruled
-        settings = self._settings
+        settings, response = self._settings, trace["response"]
+        answer = extract(response, settings["extraction"])
+        choices = question.get("choices") or []
         text = render(
-            settings["template"], problem=question["problem"], reference=question["answer"], response=trace["response"]
+            settings["template"],
+            problem=question["problem"],
+            reference=question["answer"],
+            answer=response if answer is None else answer,
+            response=response,
+            choices=choices,
+            letters=list(MULTIPLE_CHOICE_LETTERS[: len(choices)]),
         )
         system = [] if settings["system"] is None else [{"role": "system", "content": settings["system"]}]
         messages = [*system, {"role": "user", "content": text}]
+        shown = None if answer is None else excerpt(answer)
         said: list[str] = []
+        evidence = {"extracted": shown, "judge": said}
         for _ in range(2):
             reply = self._ask(messages, seed_of(trace["trace_id"], self._seed))
             if reply.status == "failed" and not reply.permanent:
                 raise RuntimeError(f"the judge does not answer: {reply.error}")
             if reply.status in ("failed", "refused"):
-                return Verdict("unparsed", f"judge_{reply.status}", None, {"judge": said, "error": reply.error})
+                return Verdict("unparsed", f"judge_{reply.status}", shown, {**evidence, "error": reply.error})
             words = (reply.response or "").strip()
             said.append(words)
-            meant = reading(words, settings["yes"], settings["no"])
-            if meant is not None:
-                return Verdict("correct" if meant else "incorrect", "" if meant else "judge_no", None, {"judge": said})
+            meant = reading(words, settings["yes"], settings["no"], reply.status == "truncated")
+            if meant:
+                return Verdict("correct", "", shown, evidence)
+            if meant is False:
+                unfinished = answer is None and trace.get("status") == "truncated"
+                return Verdict("incorrect", "truncated" if unfinished else "judge_no", shown, evidence)
             messages = [
                 *messages,
                 {"role": "assistant", "content": words},
                 {"role": "user", "content": settings["repair"]},
             ]
-        return Verdict("unparsed", "judge_unclear", None, {"judge": said})
+        why = "judge_truncated" if reply.status == "truncated" else "judge_unclear"
+        return Verdict("unparsed", why, shown, evidence)
 
 
 create = JudgeVerifier

@@ -1,7 +1,11 @@
-"""Jobs on threads whose results are taken as they come; leaving early never waits for a job in hand."""
+"""Jobs on threads whose results are taken as they come, and verifiers that many threads share.
+
+Leaving early never waits for a job in hand.
+"""
 
 from __future__ import annotations
 
+import os
 import queue
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -72,3 +76,55 @@ def run_jobs(
         stopped.set()
         for worker in workers:
             worker.close()
+
+
+class Lending:
+    """Verifiers lent to many threads: those who wait for a judge are many more than there are cores to parse with.
+
+    `enter` and `leave` count those who may borrow; the last one to leave ends the verifiers.
+
+    Args:
+        size: how many verifiers there are at most; default one a core.
+    """
+
+    def __init__(self, size: int | None = None) -> None:
+        self._turns = threading.BoundedSemaphore(size or len(os.sched_getaffinity(0)))
+        self._lock = threading.Lock()
+        self._idle: list[Any] = []
+        self._all: list[Any] = []
+        self._members = 0
+
+    def enter(self) -> None:
+        """One more may borrow."""
+        with self._lock:
+            self._members += 1
+
+    def leave(self) -> None:
+        """One less; with the last one all verifiers are closed, those in hand too."""
+        with self._lock:
+            self._members -= 1
+            ended, self._all, self._idle = ([], self._all, self._idle) if self._members else (self._all, [], [])
+        for each in ended:
+            each.close()
+
+    def use(self, make: Callable[[], Any], work: Callable[[Any], Any]) -> Any:
+        """`work` with a verifier of its own for as long as it takes; `make` makes one where none is idle.
+
+        Raises:
+            RuntimeError: all have left.
+        """
+        with self._turns:
+            with self._lock:
+                if not self._members:
+                    raise RuntimeError("the verifiers are closed")
+                if self._idle:
+                    verifier = self._idle.pop()
+                else:
+                    verifier = make()
+                    self._all.append(verifier)
+            try:
+                return work(verifier)
+            finally:
+                with self._lock:
+                    if verifier in self._all:
+                        self._idle.append(verifier)
