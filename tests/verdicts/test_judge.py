@@ -95,7 +95,7 @@ def test_it_sees_problem_reference_and_response_only(service):
     row = {**trace(ASKED, "It is 4."), "reasoning": "secret thoughts"}
     with verifier_for(settings_of(server.url)) as verifier:
         verdict = verifier.verify(ASKED, row)
-    assert (verdict.status, verdict.reason, verdict.evidence) == ("correct", "", {"judge": ["Yes"]})
+    assert (verdict.status, verdict.reason, verdict.evidence) == ("correct", "", {"extracted": None, "judge": ["Yes"]})
     (body,) = server.asked
     assert body["messages"] == [
         {"role": "system", "content": "Be strict."},
@@ -109,7 +109,7 @@ def test_one_repair_then_unparsed(service):
     with verifier_for(settings_of(server.url)) as verifier:
         verdict = verifier.verify(ASKED, trace(ASKED, "5"))
     assert (verdict.status, verdict.reason) == ("incorrect", "judge_no")
-    assert verdict.evidence == {"judge": ["Well, yes and no.", "no"]}
+    assert verdict.evidence == {"extracted": None, "judge": ["Well, yes and no.", "no"]}
     assert [message["role"] for message in server.asked[1]["messages"]] == ["system", "user", "assistant", "user"]
     assert server.asked[1]["messages"][-1]["content"] == "Answer with one word only: yes or no."
 

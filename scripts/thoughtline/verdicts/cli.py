@@ -1,4 +1,4 @@
-"""`thoughtline verdicts verify` and `thoughtline verdicts show`."""
+"""`thoughtline verdicts verify`, `thoughtline verdicts show` and `thoughtline verdicts agreement`."""
 
 from __future__ import annotations
 
@@ -15,9 +15,11 @@ from typing import Any
 from ..common.command import add_common, deadline_of, recorded, settings_of
 from ..common.deadline import Deadline
 from ..common.errors import UserError
-from ..common.files import read_json
+from ..common.files import read_json, write_json
 from ..common.rows import VERDICTS, read_rows
+from .agreement import agreement, agreement_text
 from .complete import complete
+from .pool import Lending
 from .verify import Options, Service, load, verify_traces
 
 VERIFY = r"""Judge each trace by its question's reference: one row with status, reason, parsed answer and evidence.
@@ -29,6 +31,7 @@ The verifier stands in the settings, with the recipe's keys; what is left out ha
   {"verifier": {"verifier": "exact"}}             the same text
   {"verifier": {"verifier": "choice"}}            multiple choice: letter or text of an option
   {"verifier": {"verifier": "judge", "model": "m", "template": "..."}, "endpoint": {"url": ..., "model": ...}}
+  {"verifier": {"verifier": "combined", "parser": {...}, "judge": {...}, "rule": "undecided"}, "endpoint": {...}}
   {"verifier": {"verifier": "none"}}              everything is unverified
 
 On your own data. Two Parquet files are needed. Questions: question_id, problem, answer (text or null), choices (list
@@ -38,6 +41,16 @@ of texts or null), tests (JSON {"inputs", "outputs", "fn_name"?} or null). Trace
   thoughtline verdicts verify --settings '{"verifier": {"verifier": "math_verify"}}' \
       --questions questions.parquet --traces traces.parquet --out verdicts.parquet
   thoughtline verdicts show verdicts.parquet
+"""
+
+AGREEMENT = r"""Compare the words of a judge and a parser on the same traces: a table by source, agreement and Cohen's kappa
+with intervals over questions, how many rows each rule of a combined verifier would keep, and examples of each difference.
+
+Verdicts of a combined verifier that asked both (`ask: always`), or of two verifiers that judged the same traces:
+
+  thoughtline verdicts agreement --questions questions.parquet --verdicts combined.parquet --out agreement.json
+  thoughtline verdicts agreement --questions questions.parquet --verdicts math_verify.parquet \
+      --judge-verdicts judge.parquet --out agreement.json
 """
 
 
@@ -65,6 +78,19 @@ def register(subparsers: Any) -> None:
     )
     verify.add_argument("--servers", type=Path, help="folder where jobs share model servers (default: in --work)")
     verify.set_defaults(run=run_verify)
+    agree = subparsers.add_parser(
+        "agreement", help="how far a judge and a parser agree", description=AGREEMENT,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    agree.add_argument("--settings", default="{}", metavar="JSON", help="for the sidecar (default: none)")
+    for name, text in (
+        ("--questions", "all shards of the questions that were asked"),
+        ("--verdicts", "a combined verifier's verdicts, or a parser's"),
+        ("--judge-verdicts", "a judge's verdicts on the same traces, where --verdicts are a parser's"),
+    ):
+        agree.add_argument(name, type=Path, nargs="+", default=[], required="judge" not in name, metavar="F", help=text)
+    agree.add_argument("--out", type=Path, required=True, metavar="A.json", help="where the figures go")
+    agree.set_defaults(run=run_agreement)
     show = subparsers.add_parser(
         "show",
         help="print the verdicts of a file",
@@ -84,11 +110,30 @@ def _positive(text: str) -> int:
     return number
 
 
+def _asks(settings: dict[str, Any]) -> bool:
+    """Whether a judge has a say in the verdicts."""
+    return settings["verifier"]["verifier"] in ("judge", "combined")
+
+
+def _judged(path: Path) -> dict[str, int]:
+    """What the judge of a file of verdicts did: rows it was asked about, asked again, and not understood in the end."""
+    found = Counter[str](asked=0, repaired=0, unparsed=0)
+    for row in read_rows(path, VERDICTS, ["status", "evidence", "verifier"]):
+        evidence = json.loads(row["evidence"])
+        judge = (
+            evidence.get("judge") if row["verifier"] == "combined" else {"status": row["status"], "evidence": evidence}
+        )
+        if judge and (replies := judge["evidence"].get("judge")) is not None:
+            found.update(asked=1, repaired=len(replies) > 1, unparsed=judge["status"] == "unparsed")
+    return dict(found)
+
+
 @contextlib.contextmanager
 def _options(args: argparse.Namespace, settings: dict[str, Any], work: Path, deadline: Deadline) -> Iterator[Options]:
     """The judge's server, where the settings name a judge with weights."""
-    if args.model is None or settings["verifier"]["verifier"] != "judge":
-        yield Options()
+    parsers = Lending(args.workers)
+    if args.model is None or not _asks(settings):
+        yield Options(parsers=parsers)
         return
     from ..traces.server import serving
 
@@ -96,7 +141,8 @@ def _options(args: argparse.Namespace, settings: dict[str, Any], work: Path, dea
     engine, folder = settings.get("engine") or {}, args.servers or work / "servers"
     with serving(args.model, engine, folder=folder, linger=args.linger, deadline=deadline) as server:
         yield Options(
-            Service(server.base_url, server.model, revision, health_url=server.health_url, diagnose=server.diagnose)
+            Service(server.base_url, server.model, revision, health_url=server.health_url, diagnose=server.diagnose),
+            parsers,
         )
 
 
@@ -131,7 +177,6 @@ def run_verify(args: argparse.Namespace) -> None:
     deadline = deadline_of(args)
     work = args.work or args.out.parent / f".{args.out.name}.work"
     inputs = [args.questions, args.traces, *([args.model] if args.model else [])]
-    judge = settings["verifier"]["verifier"] == "judge"
     with recorded([args.out], inputs, given) as record:
         record.details = _protection(settings)
         with _options(args, settings, work, deadline) as options:
@@ -139,10 +184,23 @@ def run_verify(args: argparse.Namespace) -> None:
                 record.details["fingerprint"] = verifier.fingerprint
             record.counts = verify_traces(
                 settings, args.questions, args.traces, args.out, work,
-                workers=args.concurrency if judge else args.workers, deadline=deadline, options=options,
+                workers=args.concurrency if _asks(settings) else args.workers, deadline=deadline, options=options,
                 label=f"verdicts {args.traces}",
             )  # fmt: skip
+        if _asks(settings):
+            record.details["judge"] = _judged(args.out)
     print(json.dumps(record.counts))
+
+
+def run_agreement(args: argparse.Namespace) -> None:
+    """`thoughtline verdicts agreement`."""
+    settings = settings_of(args)
+    inputs = [*args.questions, *args.verdicts, *args.judge_verdicts]
+    with recorded([args.out], inputs, settings) as record:
+        found = agreement(args.questions, args.verdicts, args.judge_verdicts)
+        write_json(args.out, found)
+        record.counts = found["counts"]
+    print(agreement_text(found))
 
 
 def run_show(args: argparse.Namespace) -> None:

@@ -68,18 +68,19 @@ def needed(rule: str, parser: Verdict) -> bool:
     return len(found) > 1
 
 
-def _told(verdict: Verdict) -> dict[str, Any]:
+def _told(name: str, verdict: Verdict) -> dict[str, Any]:
     """One side's verdict as evidence."""
     return {
-        "status": verdict.status, "reason": verdict.reason, "answer": verdict.answer, "evidence": verdict.evidence,
+        "verifier": name, "status": verdict.status, "reason": verdict.reason, "answer": verdict.answer,
+        "evidence": verdict.evidence,
     }  # fmt: skip
 
 
 class CombinedVerifier(Closing):
     """The `combined` verifier; `settings["verifier"]`: parser, judge, rule, ask; all else as for a judge.
 
-    Evidence: {"parser": verdict, "judge": verdict, or null where it was not asked}, each {"status", "reason", "answer",
-    "evidence"}. The answer is the parser's, or what the judge was shown where the parser found none.
+    Evidence: {"parser": verdict, "judge": verdict, or null where it was not asked}, each {"verifier", "status", "reason",
+    "answer", "evidence"}. The answer is the parser's, or what the judge was shown where the parser found none.
     """
 
     name = "combined"
@@ -115,7 +116,8 @@ class CombinedVerifier(Closing):
         judge = self._judge.verify(question, trace) if asked else None
         found = combined(self._rule, parser, judge) if judge else parser
         answer = parser.answer or (judge.answer if judge else None)
-        evidence = {"parser": _told(parser), "judge": _told(judge) if judge else None}
+        name = self._parser_settings["verifier"]["verifier"]
+        evidence = {"parser": _told(name, parser), "judge": _told("judge", judge) if judge else None}
         return Verdict(found.status, found.reason, answer, evidence)
 
 

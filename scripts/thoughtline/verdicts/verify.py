@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +20,12 @@ from ..common.journal import Journal
 from ..common.lease import Lease
 from ..common.progress import Progress
 from ..common.rows import QUESTIONS, TRACES, VERDICTS, read_rows, write_rows
-from .pool import run_jobs
+from .pool import Lending, run_jobs
 from .verdict import Closing, Verdict, Verifier, excerpt, fingerprint_of
 
-MODULES = {"math_verify": "math", "code": "code", "judge": "judge", "exact": "exact", "choice": "choice"}
+MODULES = {
+    "math_verify": "math", "code": "code", "judge": "judge", "combined": "combine", "exact": "exact", "choice": "choice",
+}  # fmt: skip
 """Verifier -> its module here, loaded by name: the code of one does not count in the results of another.
 Each has `create(settings, options) -> Verifier`."""
 QUESTION_COLUMNS = ["question_id", "problem", "answer", "choices", "tests"]
@@ -49,6 +51,8 @@ class Options:
 
     service: Service | None = None
     """For a judge; default: the endpoint of its settings."""
+    parsers: Lending = field(default_factory=Lending)
+    """For a combined verifier: its parsers, which all who are given these options share."""
 
 
 class NoVerifier(Closing):
@@ -172,7 +176,7 @@ def verify_traces(
         OutOfTime: the deadline came; the journal keeps what is finished.
         UserError: the input is wrong, or a judge's service is down.
     """
-    deadline = deadline or Deadline()
+    deadline, options = deadline or Deadline(), options or Options()
     jobs = jobs_of(questions, traces)
     with load(settings, options) as first:  # type: ignore[attr-defined]
         fingerprint = first.fingerprint
