@@ -30,3 +30,29 @@ rule verify_traces:
         f" --work {R}/work/verdicts/{{wildcards.answerer}}/{{wildcards.set}}/{{wildcards.shard}} --servers {R}/work/servers"
         f" --concurrency {EXECUTION.concurrency} --linger {EXECUTION.linger}"
         " --workers {params.workers} --minutes {resources.runtime} 2>&1 | tee -a {log:q}"
+
+
+# REQUIRED INPUTS: all shards of a set and their verdicts, by a combined verifier that asked judge and parser about every trace.
+# OUTPUTS: agreement/{answerer}/{set}.json
+rule verdict_agreement:
+    # How far judge and parser agree, and what each rule would keep.
+    input:
+        questions=lambda wildcards: PATHS.rows("questions", wildcards.set),
+        verdicts=lambda wildcards: PATHS.rows("verdicts", wildcards.answerer, wildcards.set),
+    output:
+        agreement=f"{R}/agreement/{{answerer}}/{{set}}.json",
+        prov=f"{R}/agreement/{{answerer}}/{{set}}.json.prov.json",
+    log:
+        f"{R}/logs/agreement/{{answerer}}/{{set}}.log",
+    benchmark:
+        f"{R}/benchmarks/agreement/{{answerer}}/{{set}}.tsv"
+    container:
+        "containers/verify.sif"
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        settings=lambda wildcards: settings_of("agreement", wildcards.set),
+    shell:
+        "thoughtline verdicts agreement --settings {params.settings:q} --questions {input.questions:q} --verdicts {input.verdicts:q}"
+        " --out {output.agreement:q} 2>&1 | tee -a {log:q}"

@@ -30,6 +30,12 @@ def change(*path, value=None, remove=False):
     return recipe
 
 
+def combined(model, template="{{ answer }}"):
+    """A combined verifier whose judge is `model`."""
+    judge = {"verifier": "judge", "model": model, "template": template}
+    return {"verifier": "combined", "parser": {"verifier": "math_verify"}, "judge": judge, "rule": "either"}
+
+
 HUB = {"id": "a/b", "revision": "main"}
 MISTAKES = {
     "unknown key": (change("tittle", value="x"), r"tittle: unknown key; did you mean 'title'\?"),
@@ -208,8 +214,28 @@ MISTAKES = {
         r"zero_shot\.math\.template: is no usable template \(division by zero\)",
     ),
     "a judge's broken template": (
-        change("verdicts", "math", value={"verifier": "judge", "model": "smollm2", "template": "{{ answer }}"}),
-        r"verdicts\.math\.template: is no usable template \('answer' is undefined\); it may use problem, reference, response",
+        change("verdicts", "math", value={"verifier": "judge", "model": "smollm2", "template": "{{ gold }}"}),
+        r"verdicts\.math\.template: is no usable template \('gold' is undefined\); it may use problem, reference, answer, response",
+    ),
+    "a judge that is not there": (
+        change("verdicts", "math", value=combined("nobody")),
+        r"verdicts\.math\.judge\.model: there is no model 'nobody'",
+    ),
+    "a broken template of a combined verifier's judge": (
+        change("verdicts", "math", value=combined("smollm2", template="{{ gold }}")),
+        r"verdicts\.math\.judge\.template: is no usable template \('gold' is undefined\)",
+    ),
+    "a combined verifier's judge trained on its own verdicts": (
+        change("verdicts", "math", value=combined("verified-seed2")),
+        r"models\.verified\.stages: 'verified-seed2' would be trained on traces or verdicts of its own",
+    ),
+    "a rule that never asks the judge": (
+        change("verdicts", "math", value={**combined("smollm2"), "rule": "parser"}),
+        r"verdicts\.math.*the rule `parser` never needs the judge",
+    ),
+    "unit tests as a parser": (
+        change("verdicts", "math", value={**combined("smollm2"), "parser": {"verifier": "code"}}),
+        r"verdicts\.math.*parser",
     ),
     "a local file that is missing": (
         change("questions", "code-train", "sources", "basics", "local", "path", value="data/code/none.jsonl"),

@@ -62,6 +62,37 @@ def test_settings_change_only_with_what_they_depend_on(demo):
     assert settings.train(demo, "verified-seed1") == settings.train(changed, "verified-seed1")
 
 
+def with_combined(**changes):
+    """The demo with a combined verifier for mathematics."""
+    data = copy.deepcopy(DEMO)
+    judge = {"verifier": "judge", "model": "smollm2", "template": "{{ answer }}"}
+    parser = {"verifier": "math_verify"}
+    data["verdicts"]["math"] = {"verifier": "combined", "parser": parser, "judge": judge, "rule": "either", **changes}
+    return parse(data, ROOT / "recipes/demo.yaml")
+
+
+def test_a_combined_verifier_needs_its_judge_and_counts_the_code_of_both_sides(demo):
+    recipe = with_combined()
+    assert Paths(recipe, "results").judge_model("math-train") == ["results/demo/models/smollm2/model.json"]
+    found = settings.verdicts(recipe, "math-train")
+    assert {"engine", "seed", "judge_environment"} <= set(found) and found["endpoint"] is None
+    modules = settings.modules_of_verifier(found["verifier"])
+    assert modules == ["verdicts.combine", "verdicts.math", "verdicts.judge"]
+    exact = settings.verdicts(with_combined(parser={"verifier": "exact"}), "math-train")
+    assert exact["code"] != found["code"] != settings.verdicts(demo, "math-train")["code"]
+
+
+def test_agreement_is_measured_where_both_sides_are_always_heard(demo):
+    def agreements(recipe):
+        paths = Paths(recipe, "results")
+        return [path for path in paths.report_inputs() if path.startswith("results/demo/agreement/")]
+
+    assert agreements(demo) == agreements(with_combined()) == []
+    found = agreements(with_combined(ask="always"))
+    assert "results/demo/agreement/teacher/math-train.json" in found and len(found) == 1 + 5
+    assert agreements(with_combined(rule="judge")) == found
+
+
 def test_names_of_jobs_are_no_settings_of_what_they_share(demo):
     """Two arms with equal settings differ by name and seed only."""
     one, two = settings.train(demo, "verified-seed1"), settings.train(demo, "verified-seed2")

@@ -21,7 +21,7 @@ def test_command_writes_page_tables_and_sidecar(tree):
     assert "files of the recipe are not there" in done.stderr
     assert out.is_file()
     assert sorted(path.name for path in (out.parent / "tables").iterdir()) == [
-        "differences.csv", "funnel.csv", "measures.csv", "scores.csv", "yields.csv",
+        "agreement.csv", "differences.csv", "funnel.csv", "measures.csv", "scores.csv", "yields.csv",
     ]  # fmt: skip
     sidecar = json.loads((out.parent / "index.html.prov.json").read_text())
     assert sorted(item["path"] for item in sidecar["inputs"]) == [

@@ -3,8 +3,6 @@
 import argparse
 import contextlib
 import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from thoughtline.common.errors import UserError
@@ -18,59 +16,6 @@ from thoughtline.verdicts.verify import verify_traces
 from verdict_rows import question, trace, write
 
 TEMPLATE = "{{ problem }} | {{ reference }} | {{ response }}"
-
-
-class Service(ThreadingHTTPServer):
-    """Answers with what `script(messages)` returns, and remembers what it was asked; dead once it has answered `dies_after`."""
-
-    daemon_threads = True
-
-    def __init__(self, script):
-        self.asked, self.script, self.dies_after = [], script, None
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server_port}/v1"
-        threading.Thread(target=self.serve_forever, daemon=True).start()
-
-
-class Handler(BaseHTTPRequestHandler):
-    def dead(self):
-        return self.server.dies_after is not None and len(self.server.asked) >= self.server.dies_after
-
-    def do_GET(self):
-        if not self.dead():
-            self.reply({"data": []})
-
-    def do_POST(self):
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        if self.dead():
-            return
-        self.server.asked.append(body)
-        text = self.server.script(body["messages"])
-        self.reply({"choices": [{"message": {"role": "assistant", "content": text}, "finish_reason": "stop"}]})
-
-    def reply(self, value):
-        data = json.dumps(value).encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, *_):
-        pass
-
-
-@pytest.fixture
-def service():
-    made = []
-
-    def start(script):
-        made.append(Service(script))
-        return made[-1]
-
-    yield start
-    for each in made:
-        each.shutdown()
-        each.server_close()
 
 
 def settings_of(url, **changes):
@@ -102,6 +47,59 @@ def test_it_sees_problem_reference_and_response_only(service):
         {"role": "user", "content": "2+2? | 4 | It is 4."},
     ]
     assert (body["model"], body["temperature"], body["seed"]) == ("j", 0.0, seed_of(row["trace_id"], 7))
+
+
+@pytest.mark.parametrize(
+    ("reply", "meant"),
+    [("Yes", True), ("**No**.", False), ("The answers agree, so yes", None), ("No, wait", None), ("Yes no", None), ("", None)],
+)  # fmt: skip
+def test_a_reply_that_was_cut_off_counts_only_as_the_bare_word(reply, meant):
+    assert reading(reply, r"\byes\b", r"\bno\b", cut_off=True) is meant
+
+
+@pytest.mark.parametrize(
+    ("response", "extraction", "shown", "answer"),
+    [
+        (r"Say yes! So \boxed{4}.", {}, "4", "4"),
+        ("We add. The answer is 4.", {}, "4", "4"),
+        ("Four, I think.", {}, "Four, I think.", None),
+        ("It is\n\nfour", {"last_line": True}, "four", "four"),
+    ],
+)
+def test_the_template_has_the_final_answer(service, response, extraction, shown, answer):
+    server = service(lambda messages: "yes")
+    settings = settings_of(server.url, template="{{ reference }} | {{ answer }}", system=None, extraction=extraction)
+    with verifier_for(settings) as verifier:
+        verdict = verifier.verify(ASKED, trace(ASKED, response))
+    assert server.asked[0]["messages"] == [{"role": "user", "content": f"4 | {shown}"}]
+    assert (verdict.answer, verdict.evidence["extracted"]) == (answer, answer)
+
+
+def test_the_template_has_the_options(service):
+    server = service(lambda messages: "yes")
+    asked = question("Which?", "honey", choices=["milk", "honey"])
+    template = "{% for letter in letters %}{{ letter }} {{ choices[loop.index0] }} {% endfor %}{{ reference }}"
+    with verifier_for(settings_of(server.url, template=template, system=None)) as verifier:
+        verifier.verify(asked, trace(asked, "B"))
+    assert server.asked[0]["messages"][0]["content"] == "A milk B honey honey"
+
+
+def test_a_cut_off_reply_is_mended_or_unparsed(service):
+    server = service(lambda messages: "yes" if len(messages) > 2 else ("Yes, it looks", "length"))
+    with verifier_for(settings_of(server.url)) as verifier:
+        verdict = verifier.verify(ASKED, trace(ASKED, "4"))
+    assert (verdict.status, verdict.evidence["judge"]) == ("correct", ["Yes, it looks", "yes"])
+    server = service(lambda messages: ("Yes, it looks", "length"))
+    with verifier_for(settings_of(server.url)) as verifier:
+        verdict = verifier.verify(ASKED, trace(ASKED, "4"))
+    assert (verdict.status, verdict.reason) == ("unparsed", "judge_truncated")
+
+
+def test_no_of_an_unfinished_response_without_an_answer_is_truncated(service):
+    server = service(lambda messages: "no")
+    with verifier_for(settings_of(server.url)) as verifier:
+        assert verifier.verify(ASKED, trace(ASKED, "So we", status="truncated")).reason == "truncated"
+        assert verifier.verify(ASKED, trace(ASKED, r"\boxed{5} but", status="truncated")).reason == "judge_no"
 
 
 def test_one_repair_then_unparsed(service):

@@ -4,6 +4,9 @@ DOMAINS = ("math", "code", "science", "puzzle", "chat")
 
 MULTIPLE_CHOICE_LETTERS = "ABCDEFGHIJ"
 
+COMBINATION_RULES = ("parser", "judge", "either", "both", "undecided")
+"""How a parser's and a judge's words become one verdict: the values of `rule` of a combined verifier, in the order shown."""
+
 FILTERS = (
     "no_figures",
     "no_multipart",

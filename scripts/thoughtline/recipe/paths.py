@@ -47,18 +47,15 @@ class Paths:
         """How far the judge and the parser of a question set agree on one answerer's traces."""
         return f"{self.root}/agreement/{answerer}/{set_name}.json"
 
-    def agreements(self) -> list[str]:
-        """The agreement files of the targets: where a verifier hears both sides on every trace."""
+    def agreements(self) -> list[tuple[str, str]]:
+        """(answerer, question set) of the targets' verdicts whose verifier hears both sides on every trace."""
         datasets = self.datasets_in_use() or list(self.recipe.datasets)
         pairs = [pair for name in datasets for pair in self.trace_sets(name)]
         pairs += [(model, each) for model in self.evaluated() for each in self.benchmarks()]
         if not pairs:
             pairs = [(name, each) for name, run in self.recipe.traces.items() for each in run.questions]
-        return [
-            self.agreement(*pair)
-            for pair in dict.fromkeys(pairs)
-            if isinstance(verifier := verifier_of(self.recipe, pair[1]), Combined) and verifier.hears_both
-        ]
+        verifiers = {pair: verifier_of(self.recipe, pair[1]) for pair in pairs}
+        return [pair for pair, each in verifiers.items() if isinstance(each, Combined) and each.hears_both]
 
     def trace_sets(self, dataset: str) -> list[tuple[str, str]]:
         """(trace run, question set) pairs that a dataset is made from."""
@@ -134,7 +131,7 @@ class Paths:
                 for each in run.questions
                 for path in self.rows("verdicts", name, each)
             ]
-        return sorted({*found, *self.agreements()})
+        return sorted({*found, *(self.agreement(*pair) for pair in self.agreements())})
 
     def local_sources(self, set_name: str) -> list[str]:
         """Local files that a question set is read from."""

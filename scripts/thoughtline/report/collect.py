@@ -20,6 +20,7 @@ from ..common.errors import UserError
 from ..common.files import read_json
 from ..common.rows import QUESTIONS, TRACES, VERDICTS, shard_name
 from ..recipe.expand import group
+from ..recipe.paths import Paths
 from ..recipe.schema import Benchmark, QuestionSet, Recipe
 
 QUESTION_COLUMNS = ["question_id", "domain", "source"]
@@ -63,6 +64,7 @@ class Results:
     datasets: dict[str, dict[str, pd.DataFrame]] = field(default_factory=dict)  # name -> {"rows", "dropped"}
     models: dict[str, Trained] = field(default_factory=dict)
     scores: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)  # (model, benchmark) -> score JSON
+    agreements: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)  # (answerer, set) -> agreement JSON
     sidecars: dict[str, dict[str, Any]] = field(default_factory=dict)  # artifact, relative to root -> sidecar
     benchmarks: list[dict[str, Any]] = field(default_factory=list)  # rows of Snakemake's benchmark files
     missing: list[str] = field(default_factory=list)  # what the recipe names and nobody has made yet
@@ -198,12 +200,19 @@ def _read_scores(results: Results) -> None:
                 results.scores[model, benchmark] = read_json(path)
 
 
+def _read_agreements(results: Results) -> None:
+    for answerer, set_name in Paths(results.recipe, "").agreements():
+        if results.take(path := results.root / "agreement" / answerer / f"{set_name}.json"):
+            results.agreements[answerer, set_name] = read_json(path)
+
+
 def _named(recipe: Recipe, noun: str, name: str) -> bool:
     """Whether the recipe makes an artifact {noun}/{name}/... at all."""
     known: dict[str, Container[str]] = {
         "questions": {*recipe.questions, *recipe.benchmarks},
         "traces": {*recipe.traces, *evaluated(recipe)},
         "verdicts": {*recipe.traces, *evaluated(recipe)},
+        "agreement": {*recipe.traces, *evaluated(recipe)},
         "datasets": recipe.datasets,
         "models": recipe.models,
         "scores": evaluated(recipe),
@@ -247,6 +256,7 @@ def collect(root: Path, recipe: Recipe) -> Results:
     _read_datasets(results)
     _read_models(results)
     _read_scores(results)
+    _read_agreements(results)
     _read_sidecars(results)
     _read_benchmarks(results)
     return results

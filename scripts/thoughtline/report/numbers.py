@@ -31,6 +31,11 @@ def points(share: Any) -> str:
     return "0.0" if float(text) == 0 else text.replace("-", MINUS)
 
 
+def two(value: Any) -> str:
+    """A number with two decimals: -0.4167 -> "−0.42"."""
+    return f"{value:.2f}".replace("-", MINUS) if _known(value) else DASH
+
+
 def share(part: Any, whole: Any) -> float | None:
     """part / whole; None where there is nothing to divide by."""
     return part / whole if whole else None

@@ -20,6 +20,11 @@ DIFFERENCES = [
 MEASURES = [
     "model", "group", "seeds", "benchmark", "measure", "questions", "mean", "standard_error", "low", "high",
 ]  # fmt: skip
+AGREEMENT = [
+    "answerer", "set", "source", "rows", "judged", "both", "parser_alone", "judge_alone", "neither", "undecided_kept",
+    "undecided_rejected", "unparsed", "agreement", "agreement_low", "agreement_high", "kappa", "kappa_low", "kappa_high",
+    "kept_parser", "kept_judge", "kept_either", "kept_both", "kept_undecided",
+]  # fmt: skip
 FUNNEL = ["verb", "set", "by", "kind", "what", "rows"]
 YIELDS = [
     "run", "domain", "questions", "samples", "traces", "judged", "correct", "correct_share", "with_correct",
@@ -57,13 +62,15 @@ def write_tables(
     steps: list[Step],
     yields: list[dict[str, Any]],
     measures: list[dict[str, Any]],
+    agreements: list[dict[str, Any]],
 ) -> list[Path]:
-    """Write scores, measures, differences, funnel and yields, each .csv, into `folder`; returns their paths."""
+    """Write scores, measures, differences, funnel, yields and agreement, each .csv, into `folder`; returns their paths."""
     texts = {
         "scores.csv": csv_text(SCORES, _score_lines(scores)),
         "differences.csv": csv_text(DIFFERENCES, _difference_lines(differences)),
         "funnel.csv": csv_text(FUNNEL, funnel_rows(steps)),
         "yields.csv": csv_text(YIELDS, yields),
+        "agreement.csv": csv_text(AGREEMENT, agreements),
         "measures.csv": csv_text(MEASURES, [{**row, "seeds": row["seeds"] or 1} for row in measures]),
     }
     for name, text in texts.items():

@@ -19,7 +19,7 @@ from ..common.files import write_text
 from ..common.names import MULTIPLE_CHOICE_LETTERS
 from ..recipe.expand import expand, group
 from ..recipe.schema import Recipe
-from . import durations, examples, headline, numbers, origins, plots, protocol, training
+from . import agreement, durations, examples, headline, numbers, origins, plots, protocol, training
 from .collect import Results, collect, evaluated_on
 from .funnel import Step, problems_of, steps_of
 from .measures import measure_rows, shown
@@ -37,6 +37,7 @@ SECTIONS = [
     ("differences", "Differences"),
     ("funnel", "Funnel"),
     ("yields", "Yield"),
+    ("agreement", "Judge and parser"),
     ("lengths", "Lengths"),
     ("training", "Training"),
     ("examples", "Examples"),
@@ -205,6 +206,8 @@ def page(
         **_difference_view(differences),
         **_funnel_view(results, steps),
         "yields": yields,
+        "agreements": agreement.view(results),
+        "asks_both": agreement.asked(results),
         "training_lengths": length_rows(lengths["training"]),
         "benchmark_lengths": length_rows(lengths["benchmarks"]),
         "outcomes": training.outcomes(results),
@@ -248,7 +251,11 @@ def page(
         lstrip_blocks=True,
     )
     environment.filters.update(
-        percent=numbers.percent, points=numbers.points, count=numbers.count, words=lambda key: key.replace("_", " ")
+        percent=numbers.percent,
+        points=numbers.points,
+        count=numbers.count,
+        two=numbers.two,
+        words=lambda key: key.replace("_", " "),
     )
     html = environment.get_template("page.jinja").render(view).replace("\r\n", "\n")
     return CONTROLS.sub("\N{REPLACEMENT CHARACTER}", html)
@@ -266,6 +273,8 @@ def write_report(settings: dict[str, Any], root: Path, out: Path) -> tuple[Resul
     results = collect(root, recipe_of(settings))
     scores, differences, steps = score_rows(results), difference_rows(results), steps_of(results)
     measures = measure_rows(results)
-    write_tables(out.parent / "tables", scores, differences, steps, yield_rows(results), measures)
+    write_tables(
+        out.parent / "tables", scores, differences, steps, yield_rows(results), measures, agreement.rows(results)
+    )
     write_text(out, page(results, scores, differences, steps, measures))
     return results, {"steps": len(steps), "problems": len(problems_of(steps, results)), "missing": len(results.missing)}

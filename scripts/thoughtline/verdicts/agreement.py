@@ -23,10 +23,11 @@ from statistics import mean
 from typing import Any
 
 from ..common.errors import UserError
+from ..common.names import COMBINATION_RULES
 from ..common.reconcile import read_questions
 from ..common.rows import VERDICTS, read_rows
 from ..scores.statistics import LEVEL, ratio, student_t
-from .combine import RULES, combined, needed, undecided
+from .combine import combined, needed, undecided
 from .verdict import Verdict, excerpt
 
 PARSER_WORDS = ("correct", "incorrect", "undecided")
@@ -137,7 +138,7 @@ def summary(pairs: list[Pair]) -> dict[str, Any]:
         "repaired": sum(len(pair.replies or []) > 1 for pair in judged),
         "agreement": {"rows": sum(rows for _, rows in agreed), **ratio(agreed, (0, 1))} if agreed else None,
         "kappa": kappa_with_interval(compared),
-        "kept": {rule: share(rule) for rule in RULES} if pairs else {},
+        "kept": {rule: share(rule) for rule in COMBINATION_RULES} if pairs else {},
         "judge_minus_parser": ratio(more, (-1, 1)) if pairs else None,
     }
 

@@ -24,7 +24,6 @@ from .pool import Lending
 from .verdict import Closing, Verdict, fingerprint_of
 from .verify import load
 
-RULES = ("parser", "judge", "either", "both", "undecided")
 DECIDED = ("wrong_answer", "truncated", "generation_failed", "refused")
 """Reasons of an `incorrect` verdict by which a parser has decided; any other means that it did not get to compare."""
 
