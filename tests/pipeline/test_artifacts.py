@@ -75,3 +75,16 @@ def test_the_report_is_one_page_that_opens_offline(finished):
     page = (finished.folder / "results/tiny/report/index.html").read_text()
     assert "<h1" in page and "student" in page and "<svg" in page
     assert not re.search(r'(?:src|href)\s*=\s*"(?:https?:)?//', re.sub(r"<a [^>]*>", "", page))
+
+
+def test_judge_and_parser_are_compared(finished):
+    root = finished.folder / "results/tiny"
+    found = read_json(root / "agreement/teacher/puzzle-train.json")
+    verdicts = pq.read_table(root / "verdicts/teacher/puzzle-train/0000.parquet").to_pylist()
+    assert found["parser"] == "exact" and found["counts"]["in"] == len(verdicts) == 4
+    assert found["all"]["judged"] == sum(map(sum, (words.values() for words in found["all"]["table"].values()))) > 0
+    replies = json.loads(verdicts[0]["evidence"])["judge"]["evidence"]["judge"]
+    assert replies and all(isinstance(reply, str) for reply in replies)
+    record = read_json(root / "verdicts/teacher/puzzle-train/0000.parquet.prov.json")
+    assert record["details"]["judge"]["asked"] == found["all"]["judged"]
+    assert "noise" in (page := (root / "report/index.html").read_text()) and "Cohen's kappa" in page

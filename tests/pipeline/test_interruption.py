@@ -19,11 +19,11 @@ MOMENTS = {
 
 
 def artifacts(folder: Path) -> dict[str, str]:
-    """sha256 of everything below questions, traces, verdicts, datasets, models and scores that holds no times."""
+    """sha256 of everything below questions, traces, verdicts, agreement, datasets, models and scores that holds no times."""
     root = folder / "results/tiny"
     return {
         str(path.relative_to(root)): sha256_file(path)
-        for noun in ("questions", "traces", "verdicts", "datasets", "models", "scores")
+        for noun in ("questions", "traces", "verdicts", "agreement", "datasets", "models", "scores")
         for path in sorted((root / noun).rglob("*"))
         if path.is_file()
         and path.name != "training.json"

@@ -17,16 +17,19 @@ ASKED_STUDENT = each("traces", "student-seed1", *TESTS) | each("verdicts", "stud
 STUDENT_SCORES = {f"scores student-seed1/{test}" for test in ("math-test", "science-test")}
 FROM_TRAINING = {"train student-seed1", "report"} | ASKED_STUDENT | STUDENT_SCORES
 FROM_DATASET = {"datasets kept"} | FROM_TRAINING
+AGREEMENT = {"agreement teacher/puzzle-train"}
 FROM_TRACES = {
     shards: each("traces", "teacher", *shards) | each("verdicts", "teacher", *shards) | FROM_DATASET
     for shards in (MATH, CODE, PUZZLE)
 }
+FROM_TRACES[PUZZLE] |= AGREEMENT
 ALL_TEACHER = FROM_TRACES[MATH] | FROM_TRACES[CODE] | FROM_TRACES[PUZZLE]
 ASKED = each("traces", "noise", *TESTS) | each("verdicts", "noise", *TESTS) | ASKED_STUDENT | SCORES | {"report"}
 VERDICTS = (
     each("verdicts", "teacher", *MATH, *CODE, *PUZZLE)
     | each("verdicts", "noise", *TESTS)
     | each("verdicts", "student-seed1", *TESTS)
+    | AGREEMENT
 )
 GENERATED_BY_NOISE = each("traces", "teacher", *MATH, *CODE, *PUZZLE) | each("traces", "noise", *TESTS)
 
@@ -44,7 +47,12 @@ CHANGES = {
     "two parameters swapped": (RECIPE, "temperature: 0.9, top_p: 0.95", "temperature: 0.95, top_p: 0.9", ALL_TEACHER),
     "samples of the teacher": (RECIPE, "    samples: 2\n    sampling:", "    samples: 3\n    sampling:", ALL_TEACHER),
     "the prompt of one domain": (RECIPE, '"{{ problem }} {{ starter_code }}"', '"{{ problem }} {{ starter_code }} Go."', FROM_TRACES[CODE]),
-    "the judge's prompt": (RECIPE, "Right?", "Is it right?", each("verdicts", "teacher", *PUZZLE) | FROM_DATASET),
+    "the judge's prompt": (RECIPE, "Right?", "Is it right?", each("verdicts", "teacher", *PUZZLE) | AGREEMENT | FROM_DATASET),
+    "the rule that combines judge and parser": (RECIPE, "rule: either", "rule: both", each("verdicts", "teacher", *PUZZLE) | AGREEMENT | FROM_DATASET),
+    "the module of agreement": (
+        f"{PACKAGE}/verdicts/agreement.py", "from __future__ import annotations\n", "from __future__ import annotations\n\nCHANGED = 1\n",
+        AGREEMENT | {"report"},
+    ),
     "the math verifier": (
         RECIPE, "seconds: 5.0", "seconds: 6.0",
         each("verdicts", "teacher", *MATH) | FROM_DATASET | {"verdicts noise/math-test/0000", "scores noise/math-test"},
