@@ -149,12 +149,18 @@ class Executor:
         unprotected: what of sandbox.PROTECTIONS may be missing; default: nothing.
         mode: one of sandbox.MODES; default: the best that works here.
         without: layers to leave out (to try what is left).
+        alone: a fresh child for every test (slower; no verdict differs).
     """
 
     def __init__(
-        self, unprotected: Iterable[str] = (), *, mode: str | None = None, without: tuple[str, ...] = ()
+        self,
+        unprotected: Iterable[str] = (),
+        *,
+        mode: str | None = None,
+        without: tuple[str, ...] = (),
+        alone: bool = False,
     ) -> None:
-        self._unprotected, self._mode, self._without = frozenset(unprotected), mode, without
+        self._unprotected, self._mode, self._without, self._alone = frozenset(unprotected), mode, without, alone
         self._jails: dict[str, Sandbox] = {}
 
     def _jail(self, name: str) -> Sandbox:
@@ -229,7 +235,7 @@ class Executor:
     ) -> tuple[int, str, dict[str, Any]]:
         """(tests passed from `first` on, reason, evidence): in one child; a reason is given of its first test only."""
         header, inputs, stdin = cases.request(first)
-        count = cases.count - first
+        count = 1 if self._alone else cases.count - first
         request = {"form": cases.form, "program": program, "prelude": prelude, "count": count, **header}
         jail = self._home(program)
         killed_before = jail.out_of_memory
@@ -308,6 +314,8 @@ def _graded(said: dict[str, Any], failure: tuple[str, dict[str, Any]] | None, to
         return Outcome(failure[0], {**at, **total, **failure[1]})
     if said["passed"]:
         return Outcome("", total)
+    if kind == "raised" and str(said.get("error")).startswith("MemoryError"):
+        return Outcome("memory_limit", {**at, **total, "error": said["error"]})
     evidence = {**at, **total, **{key: said[key] for key in ("line", "error") if said.get(key)}}
     if "error" in evidence:
         evidence["error"] = re.sub(r"0x[0-9a-f]{6,}", "0x...", evidence["error"])

@@ -8,6 +8,7 @@ that the next might meet: a file, a thread, a changed environment, much CPU time
 from __future__ import annotations
 
 import atexit
+import contextlib
 import gc
 import io
 import json
@@ -71,7 +72,8 @@ def finish(namespace: dict[str, Any]) -> None:
     namespace.clear()  # a file that was never closed is written when the last reference to it goes
     gc.collect()
     for stream in streams:
-        stream.flush()
+        if not stream.closed:
+            stream.flush()
 
 
 def convert(value: object) -> object:
@@ -105,6 +107,7 @@ class Stream:
     def __init__(self, request: dict[str, Any], inputs: bytes, line: socket.socket, result: int, scratch: str) -> None:
         self.request, self.inputs, self.line, self.result, self.scratch = request, inputs, line, result, scratch
         self.stdin, self.stdout = os.dup(0), os.dup(1)  # a program may close its own
+        self.kept = result if request["form"] == "call" else self.stdout
         self.environment = dict(os.environ)
         self.ends: list[int] = []
         self.position = 0
@@ -126,14 +129,19 @@ class Stream:
             if status:
                 self.tell()
                 return status
-            if number + 1 < count and not self.clean():
+            try:
+                self.ends.append(os.fstat(self.kept).st_size)
+                if number + 1 < count and not self.clean():
+                    break
+            except OSError:  # the program has closed what we need to go on
                 break
         self.tell()
         return 0
 
     def tell(self) -> None:
         """Say where the outputs of the tests since the last message end."""
-        self.line.send(json.dumps(self.ends).encode())
+        with contextlib.suppress(OSError):
+            self.line.send(json.dumps(self.ends).encode())
         self.ends = []
 
     def ask(self) -> int:
@@ -188,8 +196,6 @@ class Stream:
             status = exit_status(error)
             del error
         finish(namespace)
-        if not status:
-            self.ends.append(os.fstat(self.stdout).st_size)
         return status
 
     def call(self, number: int, code: CodeType, prelude: CodeType | None) -> int:
@@ -208,6 +214,4 @@ class Stream:
             status = exit_status(error)
             del error
         finish(namespace)
-        if not status:
-            self.ends.append(os.fstat(self.result).st_size)
         return status
