@@ -229,7 +229,7 @@ def test_tens_of_megabytes():
 
 def test_nothing_of_a_jail_stays_behind(tmp_path):
     def groups():
-        return sorted(path for path in ROOT.rglob("thoughtline-*")) if ROOT.exists() else []
+        return sorted(path for path in ROOT.rglob(f"thoughtline-{os.getpid()}-*")) if ROOT.exists() else []
 
     before, descriptors = groups(), os.listdir("/proc/self/fd")
     with Executor() as ours:
