@@ -21,10 +21,10 @@ NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 Run = Callable[[argparse.Namespace], None]
 
 
-def add_common(parser: argparse.ArgumentParser) -> None:
-    """--settings, --minutes, --work: the options that every stage takes."""
+def add_common(parser: argparse.ArgumentParser, settings: bool = True) -> None:
+    """--settings (required, or not), --minutes, --work: the options that every stage takes."""
     parser.add_argument(
-        "--settings", required=True, metavar="JSON",
+        "--settings", required=settings, metavar="JSON",
         help="the stage's settings as JSON, or @file (see `thoughtline recipe settings`)",
     )  # fmt: skip
     parser.add_argument(

@@ -16,11 +16,12 @@ from ..common.command import add_common, deadline_of, recorded, settings_of
 from ..common.deadline import Deadline
 from ..common.errors import UserError
 from ..common.files import read_json, write_json
-from ..common.rows import VERDICTS, read_rows
+from ..common.rows import VERDICTS, read_rows, write_rows
 from .agreement import agreement, agreement_text
 from .complete import complete
 from .pool import Lending
-from .verify import Options, Service, load, verify_traces
+from .table import read_table, renamed, split, write_part
+from .verify import MODULES, Options, Service, counts_of, load, verify_traces
 
 VERIFY = r"""Judge each trace by its question's reference: one row with status, reason, parsed answer and evidence.
 
@@ -34,7 +35,14 @@ The verifier stands in the settings, with the recipe's keys; what is left out ha
   {"verifier": {"verifier": "combined", "parser": {...}, "judge": {...}, "rule": "undecided"}, "endpoint": {...}}
   {"verifier": {"verifier": "none"}}              everything is unverified
 
-On your own data. Two Parquet files are needed. Questions: question_id, problem, answer (text or null), choices (list
+On your own data. One table, Parquet or JSON Lines, one row a response: columns response and tests (JSON, as your set publishes them),
+choices and answer, or answer; optional: problem, question_id, sample, trace_id, status. Rows with tests go to `code`, with
+choices to `choice`, with an answer to `math_verify`, unless --verifier or --settings says otherwise. Example:
+
+  thoughtline verdicts verify --in traces.parquet --out verdicts.parquet
+  thoughtline verdicts verify --in mine.jsonl --columns response=completion answer=gold --verifier exact --out verdicts.parquet
+
+As the pipeline does it. Two Parquet files. Questions: question_id, problem, answer (text or null), choices (list
 of texts or null), tests (JSON {"inputs", "outputs", "fn_name"?} or null). Traces: trace_id, question_id, sample (0, 1, ...), status
 ("finished", "truncated", "refused" or "failed"), response (the final answer's text, without the thinking). Example:
 
@@ -59,11 +67,14 @@ def register(subparsers: Any) -> None:
     verify = subparsers.add_parser(
         "verify", help="judge every trace of a shard", description=VERIFY, formatter_class=argparse.RawDescriptionHelpFormatter
     )  # fmt: skip
-    add_common(verify)
+    add_common(verify, settings=False)
+    verify.add_argument("--in", dest="table", type=Path, metavar="FILE", help="your own table, one row a response")
     verify.add_argument(
-        "--questions", type=Path, required=True, metavar="Q.parquet", help="the questions that were asked"
+        "--columns", nargs="+", default=[], metavar="NAME=COLUMN", help="with --in: what your columns are called"
     )
-    verify.add_argument("--traces", type=Path, required=True, metavar="T.parquet", help="the traces that answer them")
+    verify.add_argument("--verifier", choices=sorted(MODULES), help="with --in: judge every row with this verifier")
+    verify.add_argument("--questions", type=Path, metavar="Q.parquet", help="the questions that were asked")
+    verify.add_argument("--traces", type=Path, metavar="T.parquet", help="the traces that answer them")
     verify.add_argument("--out", type=Path, required=True, metavar="V.parquet", help="where the verdicts go")
     verify.add_argument(
         "--workers", type=_positive, default=len(os.sched_getaffinity(0)), metavar="N",
@@ -170,8 +181,42 @@ def _protection(settings: dict[str, Any]) -> dict[str, Any]:
     return {"sandbox": found}
 
 
+def run_table(args: argparse.Namespace) -> None:
+    """`thoughtline verdicts verify --in`: each verifier in turn judges its rows, then all verdicts become one file."""
+    given = settings_of(args) if args.settings else {}
+    columns = dict(each.split("=", 1) for each in args.columns if "=" in each)
+    if len(columns) != len(args.columns):
+        raise UserError("--columns", f"{args.columns} is not all NAME=COLUMN", "say --columns response=completion")
+    rows = renamed(read_table(args.table), columns, args.table)
+    named = args.verifier or given.get("verifier", {}).get("verifier")
+    deadline, work = deadline_of(args), args.work or args.out.parent / f".{args.out.name}.work"
+    verdicts: list[dict[str, Any]] = []
+    with recorded([args.out], [args.table], given) as record:
+        for verifier, (questions, traces) in sorted(split(rows, named, args.table).items()):
+            settings = complete({**given, "verifier": {"verifier": verifier, **given.get("verifier", {})}})
+            record.details |= _protection(settings)
+            part = work / verifier
+            paths = write_part(part, questions, traces)
+            with _options(args, settings, part, deadline) as options:
+                verify_traces(
+                    settings, *paths, part / "verdicts.parquet", part / "journal",
+                    workers=args.concurrency if _asks(settings) else args.workers, deadline=deadline, options=options,
+                    label=f"verdicts {args.table} {verifier}",
+                )  # fmt: skip
+            verdicts += read_rows(part / "verdicts.parquet", VERDICTS)
+        write_rows(args.out, verdicts, VERDICTS, ["question_id", "sample", "trace_id"])
+        record.counts = counts_of(len(rows), verdicts)
+    print(json.dumps(record.counts))
+
+
 def run_verify(args: argparse.Namespace) -> None:
     """`thoughtline verdicts verify`."""
+    if args.table:
+        run_table(args)
+        return
+    for name in ("settings", "questions", "traces"):
+        if getattr(args, name) is None:
+            raise UserError(f"--{name}", "is missing", "give it with --questions and --traces, or one table with --in")
     given = settings_of(args)
     settings = complete(given)
     deadline = deadline_of(args)
