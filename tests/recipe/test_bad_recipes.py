@@ -237,6 +237,14 @@ MISTAKES = {
         change("verdicts", "math", value={**combined("smollm2"), "parser": {"verifier": "code"}}),
         r"verdicts\.math.*parser",
     ),
+    "instructions that no column holds": (
+        change("benchmarks", next(iter(DEMO["benchmarks"])), "verifier", value={"verifier": "instructions"}),
+        r"fields: names no column of instructions, but the verifier `instructions` judges by them",
+    ),
+    "instructions without arguments": (
+        change("questions", "code-train", "sources", "basics", "fields", "instructions", value="instruction_id_list"),
+        r"instructions and instruction_arguments go together",
+    ),
     "a local file that is missing": (
         change("questions", "code-train", "sources", "basics", "local", "path", value="data/code/none.jsonl"),
         r"local\.path: there is no file 'data/code/none\.jsonl'",

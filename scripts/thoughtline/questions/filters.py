@@ -75,7 +75,7 @@ def max_length(question: Question, characters: int) -> bool:
 def has_tests(question: Question) -> bool:
     """There is at least one unit test, with inputs and outputs."""
     tests = question["tests"]
-    return bool(tests and tests["inputs"] and tests["outputs"])
+    return bool(tests and tests.get("inputs") and tests.get("outputs"))
 
 
 def has_answer(question: Question) -> bool:

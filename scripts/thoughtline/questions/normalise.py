@@ -10,6 +10,7 @@ from ..common.canonical import canonical_json
 from ..common.errors import UserError
 from ..common.rows import question_id
 from .choices import Options, canonical_order, convention_of, options_of, resolve, shuffled
+from .instructions import instructions
 from .table import Table
 from .unit_tests import unit_tests
 from .values import encodable, plain, text_of
@@ -20,7 +21,9 @@ Question = dict[str, Any]
 """
 
 GYM_FIELDS = {"problem": "question", "answer": "answer"}
-ROLES = ("problem", "answer", "solution", "choices", "tests", "starter_code")
+ROLES = (
+    "problem", "answer", "solution", "choices", "tests", "starter_code", "instructions", "instruction_arguments",
+)  # fmt: skip
 
 
 class Unusable(Exception):
@@ -163,6 +166,8 @@ class Mapping:
 
     def _tests(self, row: dict[str, Any]) -> dict[str, Any] | None:
         try:
+            if "instructions" in self.column:
+                return instructions(self._value(row, "instructions"), self._value(row, "instruction_arguments"))
             return unit_tests(self._value(row, "tests"))
         except (ValueError, RecursionError):
             raise Unusable("bad_tests") from None

@@ -28,6 +28,12 @@ def shown(row: dict[str, Any]) -> str:
 
 
 def _tests(tests: dict[str, Any]) -> str:
+    if "instructions" in tests:
+        lines = [f"  instructions: {len(tests['instructions'])}"]
+        for each in tests["instructions"]:
+            arguments = ", ".join(f"{key}: {value!r}" for key, value in each["kwargs"].items())
+            lines.append(textwrap.shorten(f"{each['id']} {arguments}", WIDTH, placeholder=" ..."))
+        return "\n    ".join(lines)
     name, count = tests.get("fn_name"), len(tests["inputs"])
     lines = [f"  tests: {count}, " + (f"function {name}" if name else "stdin and stdout")]
     for given, wanted in list(zip(tests["inputs"], tests["outputs"], strict=True))[:TESTS_SHOWN]:

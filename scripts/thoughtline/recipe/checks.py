@@ -13,6 +13,7 @@ from ..common.errors import UserError
 from ..questions.filters import check_filter
 from .expand import expand, seed_names
 from .schema import Benchmark, Combined, Model, Recipe, judge_of
+from .settings import verifier_of
 
 Problem = tuple[tuple[Any, ...], str, str]
 
@@ -186,6 +187,22 @@ def _judge_at(at: tuple[Any, ...], verifier: Any) -> tuple[Any, ...]:
     return (*at, "judge") if isinstance(verifier, Combined) else at
 
 
+def _instructions(recipe: Recipe) -> Iterator[Problem]:
+    """A set that is judged by its instructions must have them."""
+    for kind in ("questions", "benchmarks"):
+        for name, chosen in getattr(recipe, kind).items():
+            verifier = verifier_of(recipe, name)
+            if verifier is None or verifier.verifier != "instructions":
+                continue
+            for key, source in chosen.sources.items():
+                if source.fields.instructions is None:
+                    yield (
+                        (kind, name, "sources", key, "fields"),
+                        "names no column of instructions, but the verifier `instructions` judges by them",
+                        "instructions and instruction_arguments (IFEval: instruction_id_list and kwargs)",
+                    )
+
+
 def _verifiers(recipe: Recipe) -> Iterator[Problem]:
     found: list[tuple[tuple[Any, ...], Any, str]] = [(("verdicts", d), v, d) for d, v in recipe.verdicts.items()]
     found += [(("benchmarks", n, "verifier"), b.verifier, b.domain) for n, b in recipe.benchmarks.items() if b.verifier]
@@ -198,6 +215,7 @@ def _verifiers(recipe: Recipe) -> Iterator[Problem]:
                 f"unit tests cannot judge the domain {domain!r}",
                 "math_verify, exact, choice, judge or none",
             )
+    yield from _instructions(recipe)
     asked = {("traces", name): set(run.questions) for name, run in recipe.traces.items()}
     for at, sets in asked.items():
         for each in sets & set(recipe.questions):

@@ -81,7 +81,21 @@ class Fields(Strict):
     choices: str | None = Field(None, description="Column of the list of options.")
     tests: str | None = Field(None, description="Column of the unit tests, {inputs, outputs, fn_name?} (or its JSON).")
     starter_code: str | None = Field(None, description="Column of the code that a solution starts from.")
+    instructions: str | None = Field(
+        None, description="Column of the list of verifiable instructions (IFEval: instruction_id_list)."
+    )
+    instruction_arguments: str | None = Field(
+        None, description="Column of their arguments, an object each, in the same order (IFEval: kwargs)."
+    )
     metadata: list[str] = Field([], description="Further columns to keep as metadata.")
+
+    @model_validator(mode="after")
+    def _check(self) -> Fields:
+        if (self.instructions is None) != (self.instruction_arguments is None):
+            raise ValueError("instructions and instruction_arguments go together")
+        if self.instructions and self.tests:
+            raise ValueError("a question has unit tests or instructions, not both")
+        return self
 
 
 class Take(Strict):
@@ -426,6 +440,15 @@ class Combined(Strict):
         return self.ask == "always" or self.rule == "judge"
 
 
+class Instructions(Strict):
+    """Verifiable instructions of IFEval and ruIFEval: correct if all are followed in the strict sense."""
+
+    verifier: Literal["instructions"]
+    language: Literal["en", "ru"] = Field(
+        "en", description="Language of the prompts: how words, sentences and fixed answers are read."
+    )
+
+
 class NoVerifier(Strict):
     """Nothing is judged: every trace is `unverified`."""
 
@@ -433,7 +456,8 @@ class NoVerifier(Strict):
 
 
 Verifier = Annotated[
-    MathVerify | CodeTests | Judge | Combined | Exact | Choice | NoVerifier, Field(discriminator="verifier")
+    MathVerify | CodeTests | Judge | Combined | Exact | Choice | Instructions | NoVerifier,
+    Field(discriminator="verifier"),
 ]
 
 

@@ -34,6 +34,7 @@ VERIFIER_MODULES = {
     "combined": ["verdicts.combine"],
     "exact": ["verdicts.exact"],
     "choice": ["verdicts.choice"],
+    "instructions": ["verdicts.instructions"],
     "none": [],
 }
 """verdicts.verify loads the verifier in use by name, so one verifier's code does not rerun another's verdicts."""

@@ -31,6 +31,7 @@ The verifier stands in the settings, with the recipe's keys; what is left out ha
   {"verifier": {"verifier": "code", "seconds": 4}}  unit tests in a sandbox: every test must run and pass
   {"verifier": {"verifier": "exact"}}             the same text
   {"verifier": {"verifier": "choice"}}            multiple choice: letter or text of an option
+  {"verifier": {"verifier": "instructions"}}      IFEval's verifiable instructions, strict and loose
   {"verifier": {"verifier": "judge", "model": "m", "template": "..."}, "endpoint": {"url": ..., "model": ...}}
   {"verifier": {"verifier": "combined", "parser": {...}, "judge": {...}, "rule": "undecided"}, "endpoint": {...}}
   {"verifier": {"verifier": "none"}}              everything is unverified
@@ -43,8 +44,9 @@ choices to `choice`, with an answer to `math_verify`, unless --verifier or --set
   thoughtline verdicts verify --in mine.jsonl --columns response=completion answer=gold --verifier exact --out verdicts.parquet
 
 As the pipeline does it. Two Parquet files. Questions: question_id, problem, answer (text or null), choices (list
-of texts or null), tests (JSON {"inputs", "outputs", "fn_name"?} or null). Traces: trace_id, question_id, sample (0, 1, ...), status
-("finished", "truncated", "refused" or "failed"), response (the final answer's text, without the thinking). Example:
+of texts or null), tests (JSON {"inputs", "outputs", "fn_name"?} or {"instructions": [{"id", "kwargs"}]}, or null).
+Traces: trace_id, question_id, sample (0, 1, ...), status ("finished", "truncated", "refused" or "failed"), response
+(the final answer's text, without the thinking). Example:
 
   thoughtline verdicts verify --settings '{"verifier": {"verifier": "math_verify"}}' \
       --questions questions.parquet --traces traces.parquet --out verdicts.parquet

@@ -25,6 +25,7 @@ from .verdict import Closing, Verdict, Verifier, excerpt, fingerprint_of
 
 MODULES = {
     "math_verify": "math", "code": "code", "judge": "judge", "combined": "combine", "exact": "exact", "choice": "choice",
+    "instructions": "instructions",
 }  # fmt: skip
 """Verifier -> its module here, loaded by name: the code of one does not count in the results of another.
 Each has `create(settings, options) -> Verifier`."""
