@@ -17,8 +17,9 @@ import json
 from typing import Any
 
 from ..common.errors import UserError
-from . import language, russian
 from .checks import check_arguments, follows
+from .language import LIBRARIES as LANGUAGE_LIBRARIES
+from .russian import LIBRARIES as RUSSIAN_LIBRARIES
 from .verdict import Closing, Verdict, fingerprint_of, ruled_out, versions_of
 
 Instruction = tuple[str, dict[str, Any]]
@@ -58,7 +59,7 @@ class InstructionsVerifier(Closing):
 
     def __init__(self, settings: dict[str, Any], options: Any = None) -> None:
         self._language = settings["verifier"]["language"]
-        libraries = (*language.LIBRARIES, *(russian.LIBRARIES if self._language == "ru" else ()))
+        libraries = (*LANGUAGE_LIBRARIES, *(RUSSIAN_LIBRARIES if self._language == "ru" else ()))
         self.fingerprint = fingerprint_of(settings, versions_of(libraries))
 
     def verify(self, question: dict[str, Any], trace: dict[str, Any]) -> Verdict:
