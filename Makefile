@@ -15,10 +15,10 @@ export UV_SYSTEM_CERTS ?= 1
 TORCH_BACKEND := $(if $(wildcard $(addsuffix /torch-*+cpu-*.whl,$(PIP_FIND_LINKS))),,--torch-backend cpu)
 UV := .venv/uv/bin/uv
 
-.PHONY: help setup demo test lint clean locks reference
+.PHONY: help setup demo test lint clean locks reference bench-verify
 
 help:  ## list what can be made
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 setup: $(ENVIRONMENTS:%=.venv/%/ready)  ## install the environments into .venv/ (no root; once)
 
@@ -46,16 +46,20 @@ test: setup  ## all tests
 	@tests/run
 
 lint: setup  ## ruff, snakefmt, snakemake --lint
-	@$(DRIVER)/ruff check scripts tests
-	@$(DRIVER)/ruff format --check scripts tests
+	@$(DRIVER)/ruff check scripts tests bench
+	@$(DRIVER)/ruff format --check scripts tests bench
 	@$(DRIVER)/snakefmt --check -l 160 Snakefile rules
 	@$(DRIVER)/snakemake --lint
 
 reference: setup  ## write docs/recipe.schema.json and docs/reference.md
 	@$(DRIVER)/thoughtline recipe reference
 
+bench-verify: setup .venv/bench/ready  ## what verdicts cost, beside published checkers (BENCH=--quick: a minute)
+	@.venv/verify/bin/python -m bench.verify_code --json bench/results/code.json $(BENCH)
+	@[ ! -f bench/verify_math.py ] || .venv/verify/bin/python -m bench.verify_math
+
 locks: $(UV)  ## resolve envs/*.in into the locks envs/*.txt
-	@for name in $(ENVIRONMENTS); do \
+	@for name in $(ENVIRONMENTS) bench; do \
 	  $(UV) pip compile -q --no-header --python-version $(PYTHON_VERSION) --python-platform x86_64-manylinux_2_28 --generate-hashes \
 	    --override envs/overrides.txt envs/$$name.in -o envs/$$name.txt; \
 	  sed -i '/^torch==/,/^[^ ]/{/--hash/d; s/^\(torch==[^ ]*\).*/\1/}; /^torch\(vision\|audio\|codec\)==/,/^    # via/d' envs/$$name.txt; \
@@ -65,4 +69,4 @@ locks: $(UV)  ## resolve envs/*.in into the locks envs/*.txt
 clean:  ## remove only what these commands made: environments, the demo's results, caches
 	@rm -rf .venv results/$(basename $(notdir $(RECIPE))) .snakemake .pytest_cache .ruff_cache .hypothesis
 	@rmdir results 2>/dev/null || true
-	@find scripts tests rules -name __pycache__ -type d -prune -exec rm -rf {} +
+	@find scripts tests rules bench -name __pycache__ -type d -prune -exec rm -rf {} +

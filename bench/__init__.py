@@ -1,0 +1,1 @@
+"""Benchmarks of the verifiers; README.md tells what each number means."""
