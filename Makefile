@@ -55,7 +55,7 @@ reference: setup  ## write docs/recipe.schema.json and docs/reference.md
 	@$(DRIVER)/thoughtline recipe reference
 
 bench-verify: setup .venv/bench/ready  ## what verdicts cost, beside published checkers (BENCH=--quick: a minute)
-	@.venv/verify/bin/python -m bench.verify_code --json bench/results/code.json $(BENCH)
+	@.venv/verify/bin/python -m bench.verify_code --json results/bench/code.json $(BENCH)
 	@[ ! -f bench/verify_math.py ] || .venv/verify/bin/python -m bench.verify_math
 
 locks: $(UV)  ## resolve envs/*.in into the locks envs/*.txt

@@ -33,11 +33,12 @@ LINGER = 1.0
 
 @contextmanager
 def ours(mode: str | None = None, without: tuple[str, ...] = ()) -> Iterator[Judge]:
-    """This project's executor; by default with all the protection that works here."""
+    """This project's executor: by default as recipes get it, else one way of building its jail, whatever that protects."""
     from thoughtline.verdicts.executor import Executor, Limits
+    from thoughtline.verdicts.sandbox import PROTECTIONS
 
     limits = Limits()
-    with Executor(mode, without) as executor:
+    with Executor(PROTECTIONS if mode else (), mode=mode, without=without) as executor:
         yield lambda tasks: [executor.run_tests(task["program"], task["tests"], limits).passed for task in tasks]
 
 

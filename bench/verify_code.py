@@ -23,7 +23,7 @@ from .engines import ENGINES
 from .measure import EngineError, measure
 from .problems import PROBLEMS, tasks
 
-QUICK = {"problems": 6, "repetitions": 3}
+QUICK = {"problems": 6, "repetitions": 2}
 FULL = {"problems": 40, "repetitions": 5}
 GOALS = {"fresh-solution": 0.25, "limit": 2.0}
 """Our CPU time a verdict is at most this part of another engine's."""
@@ -137,7 +137,7 @@ def main() -> int:
     reached = goals(records)
     print(f"{here['cpu']}, {here['cores']} cores, Linux {here['kernel']}, load {here['load']:.1f} at the start")
     print(
-        f"{count} problems of each kind, a right and a wrong program each; {repetitions} repetitions; milliseconds a verdict\n"
+        f"{count} problems of each kind, a right and a wrong program each; repetitions: {repetitions}; milliseconds a verdict\n"
     )
     print(table(records))
     for name, why in missing.items():
