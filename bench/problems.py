@@ -8,13 +8,23 @@ from . import call_problems, stdio_problems
 from .problem import Problem
 
 PROBLEMS: dict[str, list[Problem]] = {"stdio": stdio_problems.PROBLEMS, "call": call_problems.PROBLEMS}
+MODULES = (
+    "bisect", "collections", "copy", "datetime", "functools", "heapq", "itertools", "math", "random", "re", "string", "typing",
+)  # fmt: skip
+PREAMBLE = "".join(f"from {module} import *\nimport {module}\n" for module in MODULES)
+"""What answers to LeetCode's problems rely on: there these modules are imported for them, and verifiers put such lines first."""
 
 
-def tasks(kind: str, count: int | None = None) -> list[dict[str, Any]]:
-    """[{"name", "program", "tests", "right": bool}] for the first `count` problems: each right program, then its mutant."""
+def tasks(kind: str, count: int | None = None, preamble: bool = False) -> list[dict[str, Any]]:
+    """[{"name", "program", "tests", "right": bool}] for the first `count` problems: each right program, then its mutant.
+
+    Args:
+        preamble: PREAMBLE stands before programs that are called.
+    """
+    first = PREAMBLE if preamble and kind == "call" else ""
     found = []
     for problem in PROBLEMS[kind][:count]:
         tests = problem.tests()
-        found.append({"name": problem.name, "program": problem.program, "tests": tests, "right": True})
-        found.append({"name": problem.name, "program": problem.mutant, "tests": tests, "right": False})
+        found.append({"name": problem.name, "program": first + problem.program, "tests": tests, "right": True})
+        found.append({"name": problem.name, "program": first + problem.mutant, "tests": tests, "right": False})
     return found

@@ -1,6 +1,6 @@
 """What a verdict on code costs: this project's executor beside a lower limit, plain baselines and published checkers.
 
-python -m bench.verify_code [--quick] [--engines NAME ...] [--problems N] [--repetitions N] [--json FILE]
+python -m bench.verify_code [--quick] [--engines NAME ...] [--problems N] [--repetitions N] [--preamble] [--json FILE]
 
 Engines take turns (A B C A B C ...), so that a busy minute of the machine hits all of them; the table shows medians over the
 repetitions and, in brackets, the least and the most. The exit status is 1 when our executor judges a task wrongly.
@@ -29,13 +29,13 @@ GOALS = {"fresh-solution": 0.25, "limit": 2.0}
 """Our CPU time a verdict is at most this part of another engine's."""
 
 
-def run(names: list[str], count: int, repetitions: int) -> tuple[list[dict[str, Any]], dict[str, str]]:
+def run(names: list[str], count: int, repetitions: int, preamble: bool) -> tuple[list[dict[str, Any]], dict[str, str]]:
     """(one record for each engine and kind with its costs in every repetition, {engine: why it does not run here}).
 
     Raises:
         EngineError: our own executor does not run.
     """
-    lists = {kind: tasks(kind, count) for kind in PROBLEMS}
+    lists = {kind: tasks(kind, count, preamble) for kind in PROBLEMS}
     records: dict[tuple[str, str], dict[str, Any]] = {}
     missing: dict[str, str] = {}
     turns = [(kind, name) for kind in PROBLEMS for name in names if kind in ENGINES[name].kinds]
@@ -128,12 +128,13 @@ def main() -> int:
     parser.add_argument("--engines", nargs="+", choices=names, default=names, metavar="NAME", help=" ".join(names))
     parser.add_argument("--problems", type=int, help="so many of each kind")
     parser.add_argument("--repetitions", type=int)
+    parser.add_argument("--preamble", action="store_true", help="before each call the imports that LeetCode makes")
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     given = parser.parse_args()
     chosen = QUICK if given.quick else FULL
     count, repetitions = given.problems or chosen["problems"], given.repetitions or chosen["repetitions"]
     start, here = time.monotonic(), machine()
-    records, missing = run(given.engines, count, repetitions)
+    records, missing = run(given.engines, count, repetitions, given.preamble)
     reached = goals(records)
     print(f"{here['cpu']}, {here['cores']} cores, Linux {here['kernel']}, load {here['load']:.1f} at the start")
     print(
@@ -150,7 +151,14 @@ def main() -> int:
     print(f"{time.monotonic() - start:.0f} s")
     if given.json:
         given.json.parent.mkdir(parents=True, exist_ok=True)
-        figures = {"machine": here, "problems": count, "records": records, "missing": missing, "goals": reached}
+        figures = {
+            "machine": here,
+            "problems": count,
+            "preamble": given.preamble,
+            "records": records,
+            "missing": missing,
+            "goals": reached,
+        }
         given.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
     return int(any(max(record["wrong"]) for record in records if record["engine"].startswith("ours")))
 

@@ -14,10 +14,10 @@ def executor():
         yield executor
 
 
-@pytest.mark.parametrize("kind", PROBLEMS)
-def test_right_programs_are_accepted_and_mutants_rejected(kind, executor):
+@pytest.mark.parametrize(("kind", "preamble"), [("stdio", False), ("call", False), ("call", True)])
+def test_right_programs_are_accepted_and_mutants_rejected(kind, preamble, executor):
     reasons = {}
-    for task in tasks(kind):
+    for task in tasks(kind, preamble=preamble):
         assert len(task["tests"]["inputs"]) == (STDIO_TESTS if kind == "stdio" else CALL_TESTS)
         outcome = executor.run_tests(task["program"], task["tests"], Limits())
         if outcome.passed != task["right"]:
