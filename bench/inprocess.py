@@ -18,7 +18,7 @@ def outputs_of(program, inputs, function):
     if function:
         namespace = {"__name__": "program"}
         exec(code, namespace)
-        call = namespace[function] if function in namespace else getattr(namespace["Solution"](), function)
+        call = getattr(namespace["Solution"](), function) if "Solution" in namespace else namespace[function]
         return [_result(call, arguments) for arguments in inputs]
     return [_printed(code, text) for text in inputs]
 

@@ -73,4 +73,4 @@ def _output(program: str, stdin: str) -> str:
 def _function(program: str, name: str) -> Callable[..., Any]:
     namespace: dict[str, Any] = {"__name__": "program"}
     exec(compile(program, "program.py", "exec", dont_inherit=True), namespace)
-    return namespace[name] if name in namespace else getattr(namespace["Solution"](), name)
+    return getattr(namespace["Solution"](), name) if "Solution" in namespace else namespace[name]

@@ -84,11 +84,12 @@ def convert(value: object) -> object:
 
 
 def function_of(namespace: dict[str, Any], name: str) -> Any:
-    """The function called `name`, or this method of a new Solution."""
-    if name in namespace:
-        return namespace[name]
+    """This method of a new Solution, or the function called `name`."""
+    # The class first: with `from heapq import *` there is a function `merge` too, and that is not the program's.
     if hasattr(namespace.get("Solution"), name):
         return getattr(namespace["Solution"](), name)
+    if name in namespace:
+        return namespace[name]
     raise NameError(f"the program defines no function {name}")
 
 
