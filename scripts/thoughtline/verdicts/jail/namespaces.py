@@ -20,7 +20,10 @@ MS_RDONLY, MS_NOSUID, MS_NODEV, MS_REMOUNT, MS_BIND, MS_REC, MS_PRIVATE = 1, 2, 
 MS_OF_STATVFS = {1: 1, 2: 2, 4: 4, 8: 8, 1024: 1024, 2048: 2048, 4096: 1 << 21}
 """statvfs flags that a remount of a bind must repeat (read-only, nosuid, nodev, noexec, *atime) -> mount flags."""
 MNT_DETACH = 2
-SYSTEM = ("/usr/lib", "/usr/lib64", "/usr/lib32", "/lib", "/lib64", "/lib32", "/etc/ld.so.cache", "/etc/localtime")
+SYSTEM = (
+    "/usr/lib", "/usr/lib64", "/usr/lib32", "/lib", "/lib64", "/lib32", "/etc/ld.so.cache", "/etc/localtime",
+    "/etc/alternatives",  # Debian's own numpy finds its linear algebra through it
+)  # fmt: skip
 """What an interpreter needs of the system."""
 DEVICES = ("null", "zero", "full", "random", "urandom")
 
@@ -96,7 +99,8 @@ def enclose(folders: list[str], packages: dict[str, str], scratch_mb: int) -> No
         _bind(f"/old{path}", f"/packages/{name}")
     os.makedirs("/dev", exist_ok=True)
     for name in DEVICES:
-        _bind(f"/old/dev/{name}", f"/dev/{name}")
+        if os.path.exists(f"/old/dev/{name}"):  # Apptainer's --containall leaves out /dev/full
+            _bind(f"/old/dev/{name}", f"/dev/{name}")
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         os.symlink(f"/proc/self/fd/{number}", f"/dev/{name}")
     os.mkdir("/proc")
