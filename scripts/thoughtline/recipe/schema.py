@@ -333,12 +333,60 @@ class Extraction(Strict):
     last_line: bool = Field(False, description="The last line that is not empty.")
 
 
+class Leniency(Strict):
+    r"""Which equalities that rest on more than mathematics count. The defaults are Math-Verify 0.9.0 as OpenThoughts and
+    open-r1 call it, so that verdicts compare with theirs; false refuses what is named. `equations`, `percents` and `bases`
+    let wrong answers pass and are worth refusing where no published number must be met. The others mostly forgive how
+    something is written."""
+
+    assignments: bool = Field(
+        True, description="x = 5 counts for 5, y = 2x + 3 for 2x + 3, (x, y) = (1, 2) for (1, 2)."
+    )
+    equations: bool = Field(
+        True, description="Any other equation in an answer counts for its right side: 2 = 1 for 1, 2x + z = 1 for 1."
+    )
+    percents: bool = Field(
+        True,
+        description="5% counts for the integer 5 and for 0.05. Refused: a percentage is a hundredth of its number, 5% never 5.",
+    )
+    units: bool = Field(
+        True,
+        description="Units, degree and currency signs do not count: 5 cm for 5 m or 5. Refused: both sides need the same.",
+    )
+    bases: bool = Field(
+        True,
+        description="A subscript of a number does not count: 4343_6 for 4343 and for 4343_7. Refused: subscripts must agree.",
+    )
+    sets_for_tuples: bool = Field(
+        True,
+        description="A set or list counts for a tuple or open interval of the same elements: {1, 2} or 1, 2 for (1, 2).",
+    )
+    sets_for_elements: bool = Field(True, description="A set of one element counts for it: {5} for 5.")
+    letter_case: bool = Field(True, description="Capital and small letters are the same: A for a, 2R for 2r.")
+    letter_products: bool = Field(
+        True,
+        description="Letters side by side are a product in any order: listen for silent. Refused: they are a word.",
+    )
+    relations_for_sets: bool = Field(
+        False,
+        description="Also 1 < x < 2 for the reference (1, 2) (Math-Verify: allow_set_relation_comp; the reverse always counts).",
+    )
+    other_variables: bool = Field(False, description="Also y + 1 for x + 1 (Math-Verify: strict off).")
+    decimals: int = Field(
+        6,
+        ge=1,
+        le=15,
+        description="Both sides are rounded to this many places where one is a decimal: 0.333333 for 1/3.",
+    )
+
+
 class MathVerify(Strict):
     """Math-Verify (https://github.com/huggingface/Math-Verify) in a killable worker process."""
 
     verifier: Literal["math_verify"]
     extraction: Extraction = Field(Extraction(), description="How the final answer is found.")
-    seconds: float = Field(10, gt=0, description="Wall-clock limit a pair; the worker is killed at it.")
+    leniency: Leniency = Field(Leniency(), description="Which equalities count, beside mathematical ones.")
+    seconds: float = Field(10, gt=0, description="CPU seconds a pair; the worker is killed at them.")
     memory_mb: int = Field(2048, ge=64, description="Memory limit of a worker.")
 
 

@@ -14,35 +14,36 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from .verdict import Verdict, no_answer, ruled_out
+
 _BOX = re.compile(r"\\(?:boxed|fbox)\s*\{")
 _SENTENCE_END = re.compile(r"(?<=[\d$})\]])[.;!]\s+(?=[A-Z(*])")
 _NUMBER = re.compile(r"(?:(?<![\w.)\]}])[-−])?\d+(?:,\d{3})*(?!\d)(?:\.\d+)?(?:\s?/\s?\d+(?:\.\d+)?)?")
 _MARKDOWN_START = re.compile(r"^(?:\s*(?:[#>]+|[-*+](?=\s)))?[\s*_`:=]*")
-_MARKDOWN_END = re.compile(r"[\s*_`.,;:!?]+$")
+_MARKDOWN_END = "".join(filter(str.isspace, map(chr, range(0x3001)))) + "*_`.,;:!?"
+_BRACES = re.compile(r"\\.|[{}]", re.S)
 
 
 def last_boxed(text: str) -> str | None:
     r"""The content of the last balanced \boxed{...} that is not empty; None without one. Escaped braces do not count."""
-    for match in reversed(list(_BOX.finditer(text))):
-        depth, position = 1, match.end()
-        while position < len(text) and depth:
-            character = text[position]
-            if character == "\\":
-                position += 1
-            elif character == "{":
-                depth += 1
-            elif character == "}":
-                depth -= 1
-            position += 1
-        if not depth and (content := text[match.end() : position - 1].strip()):
-            return content
-    return None
+    boxes = [match.end() for match in _BOX.finditer(text)]
+    if not boxes:
+        return None
+    opened: list[int] = []
+    closed: dict[int, int] = {}
+    for match in _BRACES.finditer(text, boxes[0] - 1):  # one pass: thousands of open boxes must not take their square
+        if match[0] == "{":
+            opened.append(match.end())
+        elif match[0] == "}" and opened:
+            closed[opened.pop()] = match.start()
+    return next(
+        (content for box in reversed(boxes) if box in closed and (content := text[box : closed[box]].strip())), None
+    )
 
 
 def trimmed(text: str) -> str:
     """`text` without markdown around it, a leading colon, and final punctuation."""
-    text = _MARKDOWN_START.sub("", text)
-    return _MARKDOWN_END.sub("", text).strip()
+    return _MARKDOWN_START.sub("", text).rstrip(_MARKDOWN_END).strip()
 
 
 def phrase_ends(text: str, phrases: list[str]) -> list[int]:
@@ -56,7 +57,8 @@ def phrase_ends(text: str, phrases: list[str]) -> list[int]:
 def after_phrase(text: str, phrases: list[str]) -> str | None:
     """What follows the last phrase on its line; None when there is no phrase or nothing follows."""
     for end in reversed(phrase_ends(text, phrases)):
-        line = text[end:].partition("\n")[0]
+        stop = text.find("\n", end)
+        line = text[end:] if stop < 0 else text[end:stop]
         return trimmed(_SENTENCE_END.split(line, maxsplit=1)[0]) or None
     return None
 
@@ -86,3 +88,12 @@ def extract(response: str, extraction: dict[str, Any]) -> str | None:
     if found is None and extraction["last_line"]:
         found = last_line(response)
     return found
+
+
+def answer_of(question: dict[str, Any], trace: dict[str, Any], extraction: dict[str, Any]) -> str | Verdict:
+    """The final answer of a trace whose question has a reference `answer`; else the verdict by the shared rules."""
+    ruled = ruled_out(question, trace, "answer", "no_reference")
+    if ruled:
+        return ruled
+    answer = extract(trace["response"], extraction)
+    return no_answer(trace) if answer is None else answer

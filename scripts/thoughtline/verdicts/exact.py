@@ -11,8 +11,8 @@ import re
 import unicodedata
 from typing import Any
 
-from .answers import extract
-from .verdict import Closing, Verdict, fingerprint_of, no_answer, ruled_out
+from .answers import answer_of
+from .verdict import Closing, Verdict, fingerprint_of
 
 _WRAPPED = re.compile(
     r"(?P<mark>\*{1,3}|_{1,3}|`{1,3}|\${1,2})(?P<marked>.+)(?P=mark)|\\(?:text|mathrm|textbf|mathbf)\{(?P<latex>[^{}]*)\}"
@@ -46,12 +46,9 @@ class ExactVerifier(Closing):
 
     def verify(self, question: dict[str, Any], trace: dict[str, Any]) -> Verdict:
         """Judge one row."""
-        ruled = ruled_out(question, trace, "answer", "no_reference")
-        if ruled:
-            return ruled
-        answer = extract(trace["response"], self._settings["extraction"])
-        if answer is None:
-            return no_answer(trace)
+        answer = answer_of(question, trace, self._settings["extraction"])
+        if isinstance(answer, Verdict):
+            return answer
         how = (self._settings["ignore_case"], self._settings["ignore_punctuation"])
         got, expected = normalised(answer, *how), normalised(question["answer"], *how)
         same = got == expected
