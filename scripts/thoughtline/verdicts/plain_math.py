@@ -37,14 +37,14 @@ _WHOLE = rf"(?:[1-9][0-9]{{0,2}}(?:,[0-9]{{3}})+|{_DIGITS})"
 _FRAC = r"\\[dt]?frac"
 _RATIO = re.compile(
     rf"(?P<sign>[-−+]?) ?(?:"
-    rf"(?P<whole>{_WHOLE})"
+    rf"(?P<decimal>(?:[1-9][0-9]{{0,2}}(?:,[0-9]{{3}})+|[0-9]*)\.[0-9]+)"
     rf"|(?P<over>{_DIGITS}) ?/ ?(?P<under>{_DIGITS})"
     rf"|(?:(?P<mixed>[1-9][0-9]*) ?)?{_FRAC}(?: ?\{{(?P<top_sign>-?)(?P<top>{_DIGITS})\}} ?\{{(?P<bottom>{_DIGITS})\}}"
     rf"| ?(?P<one>[0-9]) ?(?P<two>[1-9])(?![0-9]))"
-    rf"|(?P<mixed_line>[1-9][0-9]*) +(?P<over_line>{_DIGITS}) ?/ ?(?P<under_line>{_DIGITS})"
-    rf"|(?P<decimal>(?:[1-9][0-9]{{0,2}}(?:,[0-9]{{3}})+|[0-9]*)\.[0-9]+)"
+    rf"|(?P<whole>{_WHOLE})"
     rf")"
 )
+_MIXED_LINE = re.compile(r" *([-−]?)([1-9][0-9]*) +([1-9][0-9]*) ?/ ?([1-9][0-9]*) *")
 _SUFFIX = re.compile(
     rf"(?P<percent> ?\\?%)|(?P<degree> ?\^(?:\\circ|\{{\\circ\}}))"
     rf"|(?P<unit>(?P<spaced>\\ |\\,)? ?\\(?:text|mbox|mathrm) ?\{{ ?(?:{UNITS}) ?\}}(?:\^[23])?)|(?P<word> (?:{UNITS}))"
@@ -56,7 +56,7 @@ _ASSIGNMENT = re.compile(r"(?P<name>[a-cj-np-zA-CJ-NP-Z]) ?= ?(?P<value>.*)")
 _WORD = re.compile(r"\\text ?\{(?:(?P<word>[A-Za-z]{3,})|\(?(?P<letter>[A-D])\)?)\}|(?P<bare>[A-D])")
 _WORDS_LEFT_OUT = re.compile(r"and|or|inf|percent|pct|th|text|deg|rad|math|frac|sqrt|true|false|boxed", re.IGNORECASE)
 _LISTS = re.compile(
-    r"(?:\\left ?)?(?P<open>\(|\[|\\\{)(?P<inside>[^()\[\]{}]*(?:\{[^{}]*\}[^()\[\]{}]*)*)(?:\\right ?)?(?P<close>\)|\]|\\\})"
+    r"(?:\\left ?)?(?P<open>\(|\[|\\\{)(?P<inside>[^()\[\]{}]*(?:\{[^{}]*\}[^()\[\]{}]*)*)(?P<close>\)|\]|\\\})"
 )
 _SEPARATOR = re.compile(r" ?, ?")
 _AMBIGUOUS = re.compile(r",[0-9]{3}(?![0-9])")
@@ -127,8 +127,6 @@ def _number(match: re.Match[str]) -> tuple[str, Fraction] | None:
         return "decimal", sign * value
     if found["over"] is not None:
         top, bottom, whole = int(found["over"]), int(found["under"]), 0
-    elif found["over_line"] is not None:
-        top, bottom, whole = int(found["over_line"]), int(found["under_line"]), int(found["mixed_line"])
     elif found["one"] is not None:
         top, bottom, whole = int(found["one"]), int(found["two"]), int(found["mixed"] or 0)
     else:
@@ -175,7 +173,7 @@ def _measured(text: str) -> Plain | None:
 
 def _listed(text: str) -> Plain | None:
     brackets = _LISTS.fullmatch(text)
-    inside = brackets["inside"] if brackets else text
+    inside = brackets["inside"].removesuffix("\\right") if brackets else text
     if "," not in inside or _AMBIGUOUS.search(inside):
         return None
     values: list[Any] = []
@@ -219,6 +217,9 @@ def read(text: str) -> Plain | None:
     """The meaning of `text` where it is plain, else None."""
     if len(text) > LONGEST:
         return None
+    if (match := _MIXED_LINE.fullmatch(text)) is not None:
+        value = (-1 if match[1] else 1) * (int(match[2]) + Fraction(int(match[3]), int(match[4])))
+        return Plain("exact", value, number_form(value))
     text = _BLANKS.sub(" ", text).strip(" ")
     if (match := _WRAPPED.fullmatch(text)) is not None:
         text = match[match.lastgroup].strip(" ")  # type: ignore[index]

@@ -63,6 +63,11 @@ class Worker:
         self._process: subprocess.Popen[bytes] | None = None
         self._fresh = False
 
+    @property
+    def pid(self) -> int | None:
+        """The process that answers now; None before the first question."""
+        return self._process.pid if self._process else None
+
     def ask(self, question: Any, seconds: float) -> Any:
         """The function's answer.
 
@@ -82,7 +87,7 @@ class Worker:
                 self._start()
             fresh, self._fresh = self._fresh, False
             try:
-                limit = _cpu_seconds(self._process.pid) + seconds  # type: ignore[union-attr]
+                limit = cpu_seconds(self._process.pid) + seconds  # type: ignore[union-attr]
                 self._send({"question": question, "seconds": seconds})
                 answer = self._receive(seconds * WALL_FACTOR + WALL_EXTRA, limit)
             except TimeoutError:
@@ -130,14 +135,14 @@ class Worker:
         wait = seconds
         while not received.endswith(b"\n"):
             if cpu_limit < math.inf:  # one thread of computing cannot reach the limit any sooner
-                wait = max(LEAST_WAIT, cpu_limit - _cpu_seconds(process.pid))  # type: ignore[union-attr]
+                wait = max(LEAST_WAIT, cpu_limit - cpu_seconds(process.pid))  # type: ignore[union-attr]
             ready, _, _ = select.select([stream], [], [], max(0.0, min(wait, end - time.monotonic())))
             if ready:
                 part = os.read(stream, 1 << 20)
                 if not part:
                     raise EOFError
                 received += part
-            elif time.monotonic() >= end or _cpu_seconds(process.pid) >= cpu_limit:  # type: ignore[union-attr]
+            elif time.monotonic() >= end or cpu_seconds(process.pid) >= cpu_limit:  # type: ignore[union-attr]
                 raise TimeoutError
         return json.loads(received)
 
@@ -162,7 +167,7 @@ class Worker:
         self.close()
 
 
-def _cpu_seconds(pid: int) -> float:
+def cpu_seconds(pid: int) -> float:
     """CPU time that a process of this user has taken, all its threads together.
 
     Linux numbers the CPU clock of a process (~pid << 3) | 2 (clock_getcpuclockid(3)); reading it takes half a
