@@ -170,8 +170,8 @@ class Worker:
 def cpu_seconds(pid: int) -> float:
     """CPU time that a process of this user has taken, all its threads together.
 
-    Linux numbers the CPU clock of a process (~pid << 3) | 2 (clock_getcpuclockid(3)); reading it takes half a
-    microsecond, and is exact to the nanosecond where /proc/PID/stat counts ticks.
+    Linux numbers the CPU clock of a process (~pid << 3) | 2 (clock_getcpuclockid(3)); reading it takes about a
+    microsecond, and counts nanoseconds where /proc/PID/stat counts ticks.
 
     Raises:
         ProcessLookupError: the process has ended.
