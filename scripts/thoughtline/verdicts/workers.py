@@ -1,14 +1,18 @@
 """A worker process that may hang, eat memory or die without harm: it is killed, replaced, and the next question goes on.
 
-`Worker` owns one process that answers questions one at a time with a function of this package. The process is a fresh
-interpreter (nothing is inherited by fork), its address space is limited, and nothing relies on signals inside it: who
-asks reads its CPU clock and kills. The limit is CPU time, so a loaded machine ends no question that an idle one would
-not; wall-clock time only backs it up, for a process that waits without computing. CPU time is limited by the kernel
-too, so that a worker whose owner was killed ends.
+`Worker` owns a keeper process and the worker that the keeper has forked. The keeper is a fresh interpreter (nothing is
+inherited from who asks), loads what the answers need, and does nothing but fork one worker after another: a replacement takes
+milliseconds instead of a new start, and always begins in the same state. The worker answers questions one at a time with
+a function of this package. Its address space is limited, and nothing relies on signals inside it: who asks reads its CPU clock
+and kills. The limit is CPU time, so a loaded machine ends no question that an idle one would not; wall-clock time only
+backs it up, for a process that waits without computing. CPU time is limited by the kernel too, so that a worker whose
+owner was killed ends, and its keeper with it.
 """
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import importlib
 import json
 import math
@@ -60,13 +64,15 @@ class Worker:
     def __init__(self, function: str, memory_mb: int, environment: dict[str, str] | None = None) -> None:
         self._command = [sys.executable, "-c", _START, function, str(memory_mb)]
         self._environment = environment or {}
-        self._process: subprocess.Popen[bytes] | None = None
+        self._keeper: subprocess.Popen[bytes] | None = None
+        self._pid: int | None = None
         self._fresh = False
+        self._received = bytearray()
 
     @property
     def pid(self) -> int | None:
         """The process that answers now; None before the first question."""
-        return self._process.pid if self._process else None
+        return self._pid
 
     def ask(self, question: Any, seconds: float) -> Any:
         """The function's answer.
@@ -78,93 +84,129 @@ class Worker:
             seconds: limit of CPU time.
 
         Raises:
-            WorkerLost: the limit passed, or memory ran out; the next call starts a new process.
+            WorkerLost: the limit passed, or memory ran out; the next call has a new process.
             RuntimeError: the worker does not start, or the function raised.
         """
         for _ in range(2):
-            if self._process is None or self._process.poll() is not None:
+            if self._pid is None or self._keeper is None or self._keeper.poll() is not None:
                 self.close()
                 self._start()
             fresh, self._fresh = self._fresh, False
             try:
-                limit = cpu_seconds(self._process.pid) + seconds  # type: ignore[union-attr]
+                limit = cpu_seconds(self._pid) + seconds  # type: ignore[arg-type]
                 self._send({"question": question, "seconds": seconds})
                 answer = self._receive(seconds * WALL_FACTOR + WALL_EXTRA, limit)
+            except _CpuTimeIsUp:
+                self._replace()
+                raise WorkerLost("time_limit") from None
             except TimeoutError:
                 self.close()
                 raise WorkerLost("time_limit") from None
             except (EOFError, BrokenPipeError, ProcessLookupError):
-                if self._end() == -signal.SIGXCPU:
-                    raise WorkerLost("time_limit") from None
+                self.close()
                 continue
             if "answer" in answer:
                 return answer["answer"]
-            if answer.get("error") != "MemoryError":
-                raise RuntimeError(f"worker: {answer.get('error')}")
-            self.close()
-            if fresh:
-                break
+            if "ended" in answer:
+                self.close()
+                if answer["ended"] == -signal.SIGXCPU:
+                    raise WorkerLost("time_limit")
+            elif answer["error"] != "MemoryError":
+                raise RuntimeError(f"worker: {answer['error']}")
+            else:
+                self._replace()
+                if fresh:
+                    break
         raise WorkerLost("memory_limit")
 
     def _start(self) -> None:
         with tempfile.TemporaryFile() as errors:
-            self._process = subprocess.Popen(
+            self._keeper = subprocess.Popen(
                 self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, bufsize=0,
                 start_new_session=True, env={**os.environ, **self._environment},
             )  # fmt: skip
-            self._fresh = True
             try:
-                self._receive(START_SECONDS)
+                self._meet()
             except (EOFError, TimeoutError):
-                self._end()
+                self.close()
                 errors.seek(0)
                 raise RuntimeError(
                     f"a worker does not start: {errors.read()[-2000:].decode(errors='replace')}"
                 ) from None
 
+    def _meet(self) -> None:
+        """Wait for the keeper's next worker."""
+        self._pid, self._fresh = self._receive(START_SECONDS)["pid"], True
+
+    def _replace(self) -> None:
+        """End the worker, which has read its question whole, and take the keeper's next one."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self._pid, signal.SIGKILL)  # type: ignore[arg-type]
+        try:
+            while "ended" not in self._receive(START_SECONDS):
+                pass  # an answer that came too late
+            self._meet()
+        except (EOFError, TimeoutError):
+            self.close()
+
     def _send(self, message: Any) -> None:
         data = memoryview(json.dumps(message).encode() + b"\n")
         while data:
-            data = data[self._process.stdin.write(data) :]  # type: ignore[union-attr]
+            data = data[self._keeper.stdin.write(data) :]  # type: ignore[union-attr]
 
-    def _receive(self, seconds: float, cpu_limit: float = math.inf) -> Any:
-        """One message; TimeoutError after `seconds` of wall-clock time, or once the process's CPU clock has `cpu_limit`."""
-        end, received = time.monotonic() + seconds, bytearray()
-        process = self._process
-        stream = process.stdout.fileno()  # type: ignore[union-attr]
+    def _receive(self, seconds: float, cpu_limit: float = math.inf) -> dict[str, Any]:
+        """One message.
+
+        Raises:
+            TimeoutError: after `seconds` of wall-clock time.
+            _CpuTimeIsUp: the worker's CPU clock has come to `cpu_limit`.
+            EOFError: the keeper has ended.
+            ProcessLookupError: the worker has ended, and the keeper has not said so yet.
+        """
+        end = time.monotonic() + seconds
+        stream = self._keeper.stdout.fileno()  # type: ignore[union-attr]
         wait = seconds
-        while not received.endswith(b"\n"):
+        while True:
+            line, found, rest = self._received.partition(b"\n")
+            if found:
+                self._received = rest
+                with contextlib.suppress(ValueError):  # half a message of a worker that was killed
+                    return json.loads(line)
+                continue
             if cpu_limit < math.inf:  # one thread of computing cannot reach the limit any sooner
-                wait = max(LEAST_WAIT, cpu_limit - cpu_seconds(process.pid))  # type: ignore[union-attr]
+                wait = max(LEAST_WAIT, cpu_limit - cpu_seconds(self._pid))  # type: ignore[arg-type]
             ready, _, _ = select.select([stream], [], [], max(0.0, min(wait, end - time.monotonic())))
             if ready:
                 part = os.read(stream, 1 << 20)
                 if not part:
                     raise EOFError
-                received += part
-            elif time.monotonic() >= end or cpu_seconds(process.pid) >= cpu_limit:  # type: ignore[union-attr]
+                self._received += part
+            elif time.monotonic() >= end:
                 raise TimeoutError
-        return json.loads(received)
-
-    def _end(self) -> int:
-        process, self._process = self._process, None
-        if process is None:
-            return 0
-        process.kill()
-        code = process.wait()
-        process.stdin.close()  # type: ignore[union-attr]
-        process.stdout.close()  # type: ignore[union-attr]
-        return code
+            elif cpu_seconds(self._pid) >= cpu_limit:  # type: ignore[arg-type]
+                raise _CpuTimeIsUp
 
     def close(self) -> None:
-        """Kill the process; a later `ask` starts a new one."""
-        self._end()
+        """Kill both processes; a later `ask` starts new ones."""
+        keeper, self._keeper, self._pid = self._keeper, None, None
+        self._received = bytearray()
+        if keeper is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(keeper.pid, signal.SIGKILL)  # the keeper leads its group, and has not been waited for
+        keeper.wait()
+        keeper.stdin.close()  # type: ignore[union-attr]
+        keeper.stdout.close()  # type: ignore[union-attr]
 
     def __enter__(self) -> Worker:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+class _CpuTimeIsUp(Exception):
+    pass
 
 
 def cpu_seconds(pid: int) -> float:
@@ -196,8 +238,8 @@ def limit_cpu(seconds: float) -> None:
 
 
 def serve(function: str, memory_mb: int) -> None:
-    """The worker's side: answer questions from standard input until it ends."""
-    questions, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb", buffering=0)
+    """The keeper's side: fork workers that answer questions from standard input, until it ends."""
+    questions, answers = os.dup(0), os.fdopen(os.dup(1), "wb", buffering=0)
     nowhere = os.open(os.devnull, os.O_RDWR)
     module_name, _, name = function.partition(":")
     module = importlib.import_module(module_name)
@@ -205,10 +247,24 @@ def serve(function: str, memory_mb: int) -> None:
     for descriptor in (0, 1, 2):  # what a library prints must not become an answer
         os.dup2(nowhere, descriptor)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    gc.collect()
+    gc.freeze()  # the workers' collections leave these pages shared
+    while True:
+        worker = os.fork()
+        if not worker:
+            _limit_memory(memory_mb)
+            answers.write(json.dumps({"pid": os.getpid()}).encode() + b"\n")
+            with_room(_answer)(getattr(module, name), os.fdopen(questions, "rb"), answers)
+            os._exit(0)
+        status = os.waitstatus_to_exitcode(os.waitpid(worker, 0)[1])
+        if status == 0:  # standard input has ended
+            return
+        answers.write(b"\n" + json.dumps({"ended": status}).encode() + b"\n")
+
+
+def _limit_memory(memory_mb: int) -> None:
     limit, hard = address_space() + (memory_mb << 20), resource.getrlimit(resource.RLIMIT_AS)[1]
     resource.setrlimit(resource.RLIMIT_AS, (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard))
-    answers.write(b"{}\n")
-    with_room(_answer)(getattr(module, name), questions, answers)
 
 
 def _answer(function: Callable[[Any], Any], questions: Iterable[bytes], answers: Any) -> None:
