@@ -335,9 +335,9 @@ class Extraction(Strict):
 
 class Leniency(Strict):
     r"""Which equalities count that rest on more than mathematics. The defaults are Math-Verify 0.9.0 as it stands, so that
-    verdicts compare with those of releases that filter or reward by it (open-r1); false refuses what is named. `equations`,
-    `percents`, `bases` and `letter_products` let wrong answers pass and are worth refusing where no published figure must be
-    met; the others mostly forgive how an answer is written, and refusing them costs right answers."""
+    verdicts compare with those of releases that filter or reward by it (open-r1); false refuses what is named. `equations`
+    and `letter_products` let wrong answers pass and are worth refusing where no published figure must be met; `percents` and
+    `bases` cut both ways; the others forgive how an answer is written, and refusing them costs right answers."""
 
     assignments: bool = Field(
         True, description="x = 5 counts for 5, y = 2x + 3 for 2x + 3, (x, y) = (1, 2) for (1, 2)."
