@@ -67,11 +67,11 @@ def judge(executor: Executor, job: dict[str, Any]) -> dict[str, Any]:
 
 @contextmanager
 def load(count: int) -> Iterator[None]:
-    """`count` processes that compute for nothing."""
+    """`count` processes that compute for nothing, each in a session of its own: Linux shares the cores between sessions first."""
     command = [sys.executable, "-I", "-S", "-c", "while True:\n    pass"]
     with contextlib.ExitStack() as stack:
         for _ in range(count):
-            process = subprocess.Popen(command)
+            process = subprocess.Popen(command, start_new_session=True)
             stack.callback(process.wait)
             stack.callback(process.kill)
         yield
