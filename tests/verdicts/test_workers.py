@@ -83,6 +83,17 @@ def test_a_replacement_needs_no_new_start(worker):
     assert worker.pid != first
 
 
+def test_a_worker_is_replaced_after_so_many_questions(worker, monkeypatch):
+    with pytest.raises(WorkerLost):
+        worker.ask("hang", 0.1)
+    monkeypatch.setattr(workers, "QUESTIONS", 3)
+    processes = []
+    for _ in range(7):
+        assert worker.ask("fine", 60) == "fine"
+        processes.append(worker.pid)
+    assert [processes.count(each) for each in dict.fromkeys(processes)] == [3, 3, 1]
+
+
 def test_nothing_is_left(worker):
     worker.ask("fine", 60)
     processes = [worker._keeper.pid, worker.pid]
@@ -123,9 +134,11 @@ def test_it_ends_with_who_asked(tmp_path):
     assert not any(map(_runs, processes))
 
 
-def test_a_worker_that_cannot_start_says_why():
-    with pytest.raises(RuntimeError, match="no_such_module"), Worker("no_such_module:f", 128) as worker:
-        worker.ask(1, 1)
+def test_a_worker_that_cannot_start_says_why(worker):
+    with pytest.raises(RuntimeError, match="no_such_module"), Worker("no_such_module:f", 128) as made:
+        made.ask(1, 1)
+    with pytest.raises(RuntimeError, match="no_such_function"), Worker("test_workers:no_such_function", 128) as made:
+        made.ask(1, 1)
 
 
 @pytest.fixture

@@ -40,6 +40,8 @@ WALL_FACTOR, WALL_EXTRA = 30, 60
 gets a thirtieth of a core."""
 ROOM = 70_000
 """Slots of 8 bytes: 547 KiB, so a chunk of 1 MiB, of which 477 KiB are left to calls. Only pages in use take memory."""
+QUESTIONS = 10_000
+"""A worker is replaced after so many: libraries' caches grow (Math-Verify's by 4 KB a pair that it has not seen)."""
 LEAST_WAIT = 0.005
 """Seconds between looks at a CPU clock near its limit."""
 
@@ -66,7 +68,7 @@ class Worker:
         self._environment = environment or {}
         self._keeper: subprocess.Popen[bytes] | None = None
         self._pid: int | None = None
-        self._fresh = False
+        self._asked = 0
         self._received = bytearray()
 
     @property
@@ -88,10 +90,13 @@ class Worker:
             RuntimeError: the worker does not start, or the function raised.
         """
         for _ in range(2):
+            if self._pid is not None and self._asked >= QUESTIONS:
+                self._replace()
             if self._pid is None or self._keeper is None or self._keeper.poll() is not None:
                 self.close()
                 self._start()
-            fresh, self._fresh = self._fresh, False
+            first = self._asked == 0
+            self._asked += 1
             try:
                 limit = cpu_seconds(self._pid) + seconds  # type: ignore[arg-type]
                 self._send({"question": question, "seconds": seconds})
@@ -115,7 +120,7 @@ class Worker:
                 raise RuntimeError(f"worker: {answer['error']}")
             else:
                 self._replace()
-                if fresh:
+                if first:
                     break
         raise WorkerLost("memory_limit")
 
@@ -136,7 +141,10 @@ class Worker:
 
     def _meet(self) -> None:
         """Wait for the keeper's next worker."""
-        self._pid, self._fresh = self._receive(START_SECONDS)["pid"], True
+        message = self._receive(START_SECONDS)
+        if "pid" not in message:
+            raise EOFError
+        self._pid, self._asked = message["pid"], 0
 
     def _replace(self) -> None:
         """End the worker, which has read its question whole, and take the keeper's next one."""
@@ -243,6 +251,7 @@ def serve(function: str, memory_mb: int) -> None:
     nowhere = os.open(os.devnull, os.O_RDWR)
     module_name, _, name = function.partition(":")
     module = importlib.import_module(module_name)
+    answer = getattr(module, name)
     module.warm_up()
     for descriptor in (0, 1, 2):  # what a library prints must not become an answer
         os.dup2(nowhere, descriptor)
@@ -254,7 +263,7 @@ def serve(function: str, memory_mb: int) -> None:
         if not worker:
             _limit_memory(memory_mb)
             answers.write(json.dumps({"pid": os.getpid()}).encode() + b"\n")
-            with_room(_answer)(getattr(module, name), os.fdopen(questions, "rb"), answers)
+            with_room(_answer)(answer, os.fdopen(questions, "rb"), answers)
             os._exit(0)
         status = os.waitstatus_to_exitcode(os.waitpid(worker, 0)[1])
         if status == 0:  # standard input has ended
