@@ -423,7 +423,7 @@ def generate(n):
         return ['']
     return sorted('(' + a + ')' + b for k in range(n) for a in generate(k) for b in generate(n - 1 - k))
 """,
-        ("range(n)", "range(1, n + 1)"),
+        ("'(' + a + ')' + b", "'(' + a + b + ')'"),
         lambda rng: [rng.randint(2, 6)],
         "generate",
     ),

@@ -60,7 +60,7 @@ def evalplus() -> Iterator[Judge]:
 @contextmanager
 def livecodebench() -> Iterator[Judge]:
     """LiveCodeBench's checker as NVIDIA packages it: a forked process, with a multiprocessing.Manager each."""
-    from livecodebench.evaluation.compute_code_generation_metrics import check_correctness
+    from livecodebench.evaluation.compute_code_generation_metrics import evaluate_generations_by_problem
 
     def sample(tests: dict[str, Any]) -> dict[str, str]:
         inputs, outputs = tests["inputs"], tests["outputs"]
@@ -70,7 +70,8 @@ def livecodebench() -> Iterator[Judge]:
         return {"input_output": json.dumps({"inputs": inputs, "outputs": outputs, "fn_name": tests.get("fn_name")})}
 
     def verdict(task: dict[str, Any]) -> bool:
-        results, _ = check_correctness(sample(task["tests"]), task["program"], timeout=SECONDS, debug=False)
+        # It calls check_correctness and takes what that raises for a failure.
+        (results,), _ = evaluate_generations_by_problem(([task["program"]], sample(task["tests"]), False, SECONDS))
         return all(result > 0 for result in results)
 
     yield lambda tasks: list(map(verdict, tasks))
