@@ -1,56 +1,14 @@
-"""Unit tests of code problems: the forms in which data sets hold them, and what is refused."""
+"""Unit tests of code problems on their way into a question set (their forms: tests/verdicts/test_formats.py)."""
 
 import json
 
 import pytest
 from small_sets import settings_of, source_of
-from thoughtline.questions.unit_tests import unit_tests
+from thoughtline.common.errors import UserError
+from thoughtline.questions.show import shown
 
 STREAM = {"inputs": ["1\n", "2\n"], "outputs": ["2\n", "4\n"]}
 FUNCTION = {"fn_name": "double", "inputs": [[1], [2]], "outputs": [2, 4]}
-
-
-@pytest.mark.parametrize(
-    ("value", "tests"),
-    [
-        (STREAM, STREAM),
-        (json.dumps(STREAM), STREAM),
-        (FUNCTION, FUNCTION),
-        ({**STREAM, "fn_name": None}, STREAM),
-        ({**STREAM, "remark": "x"}, STREAM),
-        ({"input": ["1"], "output": ["2"]}, {"inputs": ["1"], "outputs": ["2"]}),
-        ([{"input": "1", "output": "2"}], {"inputs": ["1"], "outputs": ["2"]}),
-        ({"inputs": [["1", "2"]], "outputs": [["3"]]}, {"inputs": ["1\n2"], "outputs": ["3"]}),
-        ({"inputs": [], "outputs": []}, {"inputs": [], "outputs": []}),
-        (None, None),
-        ("", None),
-        ({}, None),
-        ("[]", None),
-    ],
-)
-def test_forms(value, tests):
-    assert unit_tests(value) == tests
-
-
-@pytest.mark.parametrize(
-    "value",
-    [
-        "not JSON",
-        {"inputs": ["1"], "outputs": []},
-        {"inputs": ["1"]},
-        {"inputs": "1", "outputs": "2"},
-        {"inputs": [1], "outputs": [2]},
-        {"inputs": [1], "outputs": [2], "fn_name": "f"},
-        {"inputs": [[1]], "outputs": [2], "fn_name": 7},
-        [{"input": "1"}],
-        [1],
-        "7",
-        '{"inputs": [[1]], "outputs": [' + "9" * 5000 + '], "fn_name": "f"}',
-    ],
-)
-def test_refused(value):
-    with pytest.raises(ValueError):
-        unit_tests(value)
 
 
 def test_rows_with_broken_tests_are_dropped_and_counted(jsonl, curated):
@@ -69,3 +27,44 @@ def test_tests_are_written_as_canonical_json(jsonl, written):
     source = source_of(path=jsonl([{"problem": "p", "tests": json.dumps(FUNCTION)}]), fields={"tests": "tests"})
     ((row,),) = written(settings_of(source, domain="code"))
     assert row["tests"] == '{"fn_name":"double","inputs":[[1],[2]],"outputs":[2,4]}'
+
+
+def test_tests_may_stand_in_several_columns(jsonl, written):
+    test = "def check(f):\n    assert f(1) == 2\n"
+    humaneval = {"prompt": "def double(n):\n    pass\n", "entry_point": "double", "test": test}
+    source = source_of(
+        path=jsonl([humaneval]), fields={"problem": "prompt", "tests": ["prompt", "entry_point", "test"]}
+    )
+    ((row,),) = written(settings_of(source, domain="code"))
+    assert json.loads(row["tests"]) == {
+        "asserts": ["assert f(1) == 2"], "names": {"f": "double"}, "preamble": "", "setup": "",
+    }  # fmt: skip
+
+
+def test_columns_may_have_other_names(jsonl, written):
+    row = {
+        "problem": "p",
+        "shown": {"input": ["1\n"], "output": ["2\n"]},
+        "hidden": {"input": ["2\n"], "output": ["4\n"]},
+    }
+    fields = {"tests": {"public_tests": "shown", "private_tests": "hidden"}}
+    ((row,),) = written(settings_of(source_of(path=jsonl([row]), fields=fields), domain="code"))
+    assert json.loads(row["tests"]) == STREAM
+
+
+def test_a_column_that_names_its_form_is_read_so(jsonl, written):
+    row = {"problem": "p", "input_output": json.dumps({**FUNCTION, "outputs": [[2], [4]]})}
+    ((row,),) = written(settings_of(source_of(path=jsonl([row]), fields={"tests": "input_output"}), domain="code"))
+    assert json.loads(row["tests"]) == FUNCTION
+
+
+def test_a_column_of_tests_that_is_not_there_is_named(jsonl, curated):
+    source = source_of(path=jsonl([{"problem": "p", "test": "x"}]), fields={"tests": ["test", "entry_point"]})
+    with pytest.raises(UserError, match=r"sources\.a\.fields\.tests: the source has no column 'entry_point'"):
+        curated(settings_of(source, domain="code"))
+
+
+def test_asserts_are_shown(jsonl, written):
+    row = {"problem": "p", "test_list": ["assert double(1) == 2", "assert double(2) == 4", "assert double(3) == 6"]}
+    ((row,),) = written(settings_of(source_of(path=jsonl([row]), fields={"tests": "test_list"}), domain="code"))
+    assert "tests: 3, asserts\n    assert double(1) == 2\n    assert double(2) == 4\n    ... 1 more" in shown(row)

@@ -28,10 +28,8 @@ QUESTIONS = pa.schema(
         ("answer", pa.string()),  # the reference answer, short; null when there is none
         ("solution", pa.string()),  # a worked reference solution or known-good program; null when there is none
         ("choices", pa.list_(pa.string())),  # options of a multiple-choice question, else null
-        (
-            "tests",
-            pa.string(),
-        ),  # JSON {inputs, outputs, fn_name?} of a code problem, {instructions} of IFEval, else null
+        # JSON {inputs, outputs, fn_name?} or {asserts, ...} of a code problem, {instructions} of IFEval, else null
+        ("tests", pa.string()),
         ("starter_code", pa.string()),  # code that a solution starts from, else null
         ("metadata", pa.string()),  # JSON: what the source said beside this (id in the source, difficulty, ...)
     ]

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..common.errors import UserError
+from ..verdicts.formats import count_of
 
 Question = dict[str, Any]
 Keep = Callable[[Question], bool]
@@ -73,9 +74,8 @@ def max_length(question: Question, characters: int) -> bool:
 
 
 def has_tests(question: Question) -> bool:
-    """There is at least one unit test, with inputs and outputs."""
-    tests = question["tests"]
-    return bool(tests and tests.get("inputs") and tests.get("outputs"))
+    """There is at least one unit test."""
+    return bool(question["tests"] and count_of(question["tests"]))
 
 
 def has_answer(question: Question) -> bool:

@@ -9,10 +9,10 @@ from typing import Any
 from ..common.canonical import canonical_json
 from ..common.errors import UserError
 from ..common.rows import question_id
+from ..verdicts.formats import canonical_tests, columns_of
 from .choices import Options, canonical_order, convention_of, options_of, resolve, shuffled
 from .instructions import instructions
 from .table import Table
-from .unit_tests import unit_tests
 from .values import encodable, plain, text_of
 
 Question = dict[str, Any]
@@ -21,9 +21,8 @@ Question = dict[str, Any]
 """
 
 GYM_FIELDS = {"problem": "question", "answer": "answer"}
-ROLES = (
-    "problem", "answer", "solution", "choices", "tests", "starter_code", "instructions", "instruction_arguments",
-)  # fmt: skip
+ROLES = ("problem", "answer", "solution", "choices", "starter_code", "instructions", "instruction_arguments")
+"""Fields that are one column."""
 
 
 class Unusable(Exception):
@@ -48,8 +47,14 @@ class Mapping:
         self.is_gym = bool(source.get("reasoning_gym"))
         fields = GYM_FIELDS if self.is_gym else {"problem": "problem", **(source.get("fields") or {})}
         self.column = {role: fields[role] for role in ROLES if fields.get(role)}
+        self.tests = columns_of(fields["tests"]) if fields.get("tests") else {}
         self.metadata = ["metadata"] if self.is_gym else list(fields.get("metadata") or [])
-        for key, name in [*self.column.items(), *(("metadata", name) for name in self.metadata)]:
+        named = [
+            (role, name)
+            for role, names in (("tests", self.tests.values()), ("metadata", self.metadata))
+            for name in names
+        ]
+        for key, name in [*self.column.items(), *named]:
             if len(table) and name not in table.columns:
                 raise UserError(
                     f"{self.at}.{key}", f"the source has no column {name!r}", f"it has {', '.join(table.columns)}"
@@ -59,7 +64,7 @@ class Mapping:
     @property
     def columns(self) -> list[str]:
         """The columns to read."""
-        return list(dict.fromkeys([*self.column.values(), *self.metadata]))
+        return list(dict.fromkeys([*self.column.values(), *self.tests.values(), *self.metadata]))
 
     def learn(self, table: Table, numbers: list[int]) -> None:
         """Find out how this source names right options (choices.convention_of), from the rows `numbers`.
@@ -168,7 +173,8 @@ class Mapping:
         try:
             if "instructions" in self.column:
                 return instructions(self._value(row, "instructions"), self._value(row, "instruction_arguments"))
-            return unit_tests(self._value(row, "tests"))
+            found = {key: plain(row[name]) for key, name in self.tests.items()}
+            return canonical_tests(found.get("", found)) if any(found.values()) else None
         except (ValueError, RecursionError):
             raise Unusable("bad_tests") from None
 

@@ -7,6 +7,7 @@ import textwrap
 from typing import Any
 
 from ..common.names import MULTIPLE_CHOICE_LETTERS
+from ..verdicts.formats import count_of
 
 TESTS_SHOWN = 2
 WIDTH = 100
@@ -34,7 +35,12 @@ def _tests(tests: dict[str, Any]) -> str:
             arguments = ", ".join(f"{key}: {value!r}" for key, value in each["kwargs"].items())
             lines.append(textwrap.shorten(f"{each['id']} {arguments}", WIDTH, placeholder=" ..."))
         return "\n    ".join(lines)
-    name, count = tests.get("fn_name"), len(tests["inputs"])
+    count = count_of(tests)
+    if "asserts" in tests:
+        lines = [f"  tests: {count}, asserts"]
+        lines += [textwrap.shorten(each, WIDTH, placeholder=" ...") for each in tests["asserts"][:TESTS_SHOWN]]
+        return "\n    ".join([*lines, *([f"... {count - TESTS_SHOWN} more"] if count > TESTS_SHOWN else [])])
+    name = tests.get("fn_name")
     lines = [f"  tests: {count}, " + (f"function {name}" if name else "stdin and stdout")]
     for given, wanted in list(zip(tests["inputs"], tests["outputs"], strict=True))[:TESTS_SHOWN]:
         shown_input = f"{name}({', '.join(map(repr, given))})" if name else repr(given)

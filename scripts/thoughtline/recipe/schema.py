@@ -79,7 +79,11 @@ class Fields(Strict):
     answer: str | None = Field(None, description="Column of the short reference answer.")
     solution: str | None = Field(None, description="Column of a worked solution or known-good program.")
     choices: str | None = Field(None, description="Column of the list of options.")
-    tests: str | None = Field(None, description="Column of the unit tests, {inputs, outputs, fn_name?} (or its JSON).")
+    tests: str | list[str] | dict[str, str] | None = Field(
+        None,
+        description="Column of the unit tests, columns with the names of a published form, or `name: column` of one "
+        "(say [prompt, entry_point, test] of HumanEval); forms in recipes.md.",
+    )
     starter_code: str | None = Field(None, description="Column of the code that a solution starts from.")
     instructions: str | None = Field(
         None, description="Column of the list of verifiable instructions (IFEval: instruction_id_list)."
@@ -400,6 +404,16 @@ class CodeTests(Strict):
     unprotected: list[Literal["files", "network", "process_count", "processes"]] = Field(
         [],
         description="What this machine may leave unprotected against programs; by default the verifier refuses to run.",
+    )
+    comparison: Literal["exact", "lines", "tokens", "numeric"] = Field(
+        "lines",
+        description="How outputs are compared: `exact` (bytes, but for a final newline), `lines` (tokens, line by line), "
+        "`tokens` (wherever lines end), `numeric` (tokens; where a float is expected, within 1e-6). Always in order; see recipes.md.",
+    )
+    prelude: Literal["leetcode", "none"] = Field(
+        "leetcode",
+        description="What has been imported before a program begins that is tested by calls or as `class Solution`: "
+        "what LeetCode's environment has (List, inf, Counter, ...), or nothing.",
     )
 
 

@@ -62,8 +62,9 @@ def user_turn(
 
 
 def is_function(tests: str | None) -> bool:
-    """True when a question's `tests` (JSON text) call a function instead of a program."""
-    return bool(tests and json.loads(tests).get("fn_name"))
+    """True when a question's `tests` (JSON text) call functions instead of running a program."""
+    found = json.loads(tests) if tests else {}
+    return bool(found.get("fn_name") or found.get("asserts"))
 
 
 def messages_of(prompt: dict[str, Any], question: dict[str, Any]) -> Messages:

@@ -44,7 +44,8 @@ choices to `choice`, with an answer to `math_verify`, unless --verifier or --set
   thoughtline verdicts verify --in mine.jsonl --columns response=completion answer=gold --verifier exact --out verdicts.parquet
 
 As the pipeline does it. Two Parquet files. Questions: question_id, problem, answer (text or null), choices (list
-of texts or null), tests (JSON {"inputs", "outputs", "fn_name"?} or {"instructions": [{"id", "kwargs"}]}, or null).
+of texts or null), tests (JSON {"inputs", "outputs", "fn_name"?}, or as APPS, TACO, code_contests, LiveCodeBench,
+HumanEval or MBPP publish them, docs/recipes.md; or {"instructions": [{"id", "kwargs"}]}; or null).
 Traces: trace_id, question_id, sample (0, 1, ...), status ("finished", "truncated", "refused" or "failed"), response
 (the final answer's text, without the thinking). Example:
 
