@@ -1,10 +1,12 @@
-"""From a response to a program, and the comparison rules."""
+"""From a response to a program, and how results of calls compare (outputs: test_compare.py)."""
+
+import json
 
 import pytest
 from thoughtline.common.errors import UserError
 from thoughtline.verdicts import verifier_for
 from thoughtline.verdicts.code import program_of
-from thoughtline.verdicts.compare import first_difference, result_of, same_result
+from thoughtline.verdicts.compare import result_of, same_result
 from verdict_rows import question, trace
 
 TESTS = {"inputs": [[2], [5]], "outputs": [4, 10], "fn_name": "double"}
@@ -29,10 +31,56 @@ RIGHT = "def double(x):\n    return 2 * x\n"
         ("```cpp\nint x;\n```", None),
         ("I would use a loop.", None),
         ("", None),
+        ("```python\r\nx = 1\r\n```\r\n", "x = 1\n"),
+        ("``` python\nx = 1\n```", "x = 1\n"),
+        ("```{python}\nx = 1\n```", "x = 1\n"),
+        ("```python title=a.py\nx = 1\n```", "x = 1\n"),
+        ("```python\nx = '```'\n```", "x = '```'\n"),
+        ("```python\nx = 1 # ```\n```", "x = 1 # ```\n"),
+        ("```python\ns = '\\x0c\u2028'\n```", "s = '\\x0c\u2028'\n"),
+        # a fence in a docstring stands in the code
+        (
+            '```python\ndef f():\n    """\n    ```\n    f()\n    ```\n    """\n```',
+            'def f():\n    """\n    ```\n    f()\n    ```\n    """\n',
+        ),
+        ("- first\n\n  ```python\n  if x:\n      y = 1\n  ```\n- last", "if x:\n    y = 1\n"),
+        ("1. So:\n\n    ```python\n    x = 1\n    ```\n\n2. Done", "x = 1\n"),
+        ("```\nx = 1\n```\nso\n```python\nx = 2\n```\nand\n```\n3\n```", "x = 2\n"),
+        ("~~~\nx = 1\n```\n~~~", "x = 1\n```\n"),
+        ("```bash\npython a.py\n```\n```python\nx = 1\n```\n```json\n{}\n```", "x = 1\n"),
+        ("x = 1\nprint(x)", "x = 1\nprint(x)"),
+        ("> quoted\n\nprint(1)", "> quoted\n\nprint(1)"),
     ],
 )
 def test_program_of(response, program):
     assert program_of(response)[0] == program
+
+
+SOLUTION = "```python\ndef double(x):\n    return 2 * x\n```\n"
+
+
+@pytest.mark.parametrize(
+    ("response", "program"),
+    [
+        (SOLUTION + "Example:\n```python\nprint(double(2))\n```", RIGHT),
+        ("```\n" + RIGHT + "```\nExample:\n```python\nprint(double(2))\n```", RIGHT),
+        ("```python\ndef double(x):\n    return x\n```\nNo:\n" + SOLUTION, RIGHT),
+        (SOLUTION + "```python\ndouble = lambda x: x + x\n```", "double = lambda x: x + x\n"),
+        (
+            SOLUTION + "```python\nclass Solution:\n    def double(self, x): return 2 * x\n```",
+            "class Solution:\n    def double(self, x): return 2 * x\n",
+        ),
+        ("```python\ndoubled = 1\n```\n```python\nx = 1\n```", "x = 1\n"),
+        ("```python\nprint(2)\n```\n```python\ndef double(x):\n    return", "def double(x):\n    return\n"),
+    ],
+)
+def test_blocks_that_define_what_is_tested_go_first(response, program):
+    assert program_of(response, ["double"])[0] == program
+
+
+def test_starter_code_alone_is_a_program_that_fails():
+    assert judged("```python\ndef double(x):\n    pass\n```").reason == "wrong_answer"
+    assert judged("```python\nclass Solution:\n    def double(self, x):\n```").reason == "compile_error"
 
 
 def judged(response, tests=TESTS, status="finished"):
@@ -69,23 +117,18 @@ def test_broken_tests_are_a_clear_error(tests):
 
 
 @pytest.mark.parametrize(
-    ("output", "expected", "line"),
+    "tests",
     [
-        (b"1 2\n3\n", b"1 2\n3\n", None),
-        (b"1  2 \n3", b"1 2\n3\n\n", None),
-        (b"\n", b"", None),
-        (b"1 2 3\n", b"1 2\n3\n", 0),
-        (b"1\n2\n", b"1\n", 1),
-        (b"1\n", b"1\n2\n", 1),
-        (b"1\n\n2\n", b"1\n2\n", 1),
-        (b"\n1\n", b"1\n", 0),
-        (b"A", b"a", 0),
-        (b"1.0", b"1", 0),
-        (b"a\xc2\xa0b", b"a b", 0),
+        {"input_output": json.dumps({**TESTS, "outputs": [[4], [10]]})},
+        {
+            "public_test_cases": json.dumps([{"input": "2", "output": "4", "testtype": "functional"}]),
+            "metadata": {"func_name": "double"},
+        },
     ],
 )
-def test_output_rule(output, expected, line):
-    assert first_difference(output, expected) == line
+def test_published_forms_are_read_as_they_are(tests):
+    assert judged(RIGHT, tests).status == "correct"
+    assert judged(RIGHT.replace("2", "3"), tests).reason == "wrong_answer"
 
 
 @pytest.mark.parametrize(
