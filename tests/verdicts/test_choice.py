@@ -1,15 +1,18 @@
 """Multiple choice."""
 
 import itertools
+import random
+from collections import Counter
 
 import pytest
+from thoughtline.recipe.schema import Choice
 from thoughtline.verdicts import verifier_for
 from thoughtline.verdicts.choice import found_letter
 from verdict_rows import question, trace
 
 PLANETS = ["Mars", "Venus", "Earth", "Saturn"]
-PHRASES = ["the answer is", "answer:"]
 VERIFIER = verifier_for({"verifier": {"verifier": "choice"}})
+PHRASES = Choice(verifier="choice").phrases
 
 
 @pytest.mark.parametrize(
@@ -45,7 +48,78 @@ VERIFIER = verifier_for({"verifier": {"verifier": "choice"}})
         ("Venus", "B"),
         ("It is hot there.\n\n**Venus**", "B"),
         ("Thinking of the sky.\nC) Earth\nThat is all.", "C"),
+        # wraps
+        ("`B`", "B"),
+        ("__B__", "B"),
+        ("### B", "B"),
+        ("<answer>B</answer>", "B"),
+        ("“B”", "B"),
+        ("The answer is 'B'.", "B"),
+        ("The answer is \\(B\\).", "B"),
+        ("The answer is $B$.", "B"),
+        ("The answer is {B}.", "B"),
+        ("\\[ \\boxed{\\mathbf{(B)}\\ \\text{Venus}} \\]", "B"),
+        ("**Answer:** B", "B"),
+        ("**The final answer is (B).**", "B"),
+        ("The answer is:\n\n- **B) Venus**\n\nbecause it is hot", "B"),
+        ("\uff22", "B"),
+        # letters of other alphabets that look the same, and letters that only exist there
+        ("Answer: \u0412", "B"),
+        ("\u0410)", "A"),
+        ("The answer is \u0421.", "C"),
+        ("Answer: \u0391", "A"),
+        ("Answer: \u0411", None),
+        # words around
+        ("The answer is clearly B.", "B"),
+        ("The answer is therefore (B).", "B"),
+        ("My answer is B", "B"),
+        ("So the correct option is B.", "B"),
+        ("The answer is B and it is hot.", "B"),
+        ("The answer is B, Venus.", "B"),
+        ("The answer is B, i.e. Venus.", "B"),
+        ("B — Venus", "B"),
+        ("The answer is Venus (B).", "B"),
+        ("The answer is Venus, option B.", "B"),
+        ("Answer: venus!", "B"),
+        ("The answer is B) because A) is cold.", "B"),
+        ("It is not Mars, so the answer is B.", "B"),
+        ("If it is hot, the answer is B.", "B"),
+        # several answers: the last phrase decides
+        ("The answer is A.\nWait, that is cold.\nThe answer is C.", "C"),
+        ("The answer is B. Option D is wrong.", "B"),
+        ("The answer is B.\n\nA) Mars is too cold.\nC) Earth is mild.", "B"),
+        ("\\boxed{A} No. \\boxed{C}", "C"),
+        # denied and supposed
+        ("The answer is B. The answer is not A.", "B"),
+        ("The answer is C. I don't think the answer is B.", "C"),
+        ("If the answer is A, it would be cold. The answer is B.", "B"),
+        ("The answer is A. No, the answer is not A.", None),
+        ("The answer isn't A.", None),
+        ("The answer is definitely not A.", None),
+        ("I doubt that the answer is B.", None),
+        ("I am not sure the answer is B.", None),
+        ("Assume the answer is A.", None),
+        ("The answer is none of the above.", None),
         # no answer
+        ("A good idea: think first.", None),
+        ("Take vitamin C", None),
+        ("Option D is wrong because it is cold.", None),
+        ("The answer is A and C.", None),
+        ("The answers are A and C.", None),
+        ("The answer is (A) and (C).", None),
+        ("The answer is both A and C.", None),
+        ("The answer is A/C", None),
+        ("The answer is A, and possibly C", None),
+        ("The answer is AC", None),
+        ("\\boxed{A, C}", None),
+        ("\\boxed{A\\text{ and }C}", None),
+        ("The answer is B: Earth", None),
+        ("The answer is Venus (C).", None),
+        ("The answer is Venus or Earth.", None),
+        ("The answer is B12.", None),
+        ("The answer is C#.", None),
+        ("The answer is A.I.", None),
+        ("The answer is A's.", None),
         ("A cat sleeps.", None),
         ("I think so.", None),
         ("A planet is a big thing. D is a letter.", None),
@@ -89,8 +163,77 @@ def test_options_that_start_with_a_letter_word():
 
 
 def test_two_options_with_one_text_are_one_answer():
-    asked = question("q", "same", ["same", "other", "Same."])
+    asked = question("q", "same", ["same", "other", "same."])
     assert VERIFIER.verify(asked, trace(asked, "C")).status == "correct"
+
+
+@pytest.mark.parametrize(
+    "choices",
+    [
+        ["AA", "Aa", "aa", "AO"],
+        ["5", "-5", "0.5", "+5"],
+        ["x^2", "x_2", "x2", "x²"],
+        ["C", "C++", "C#", "c"],
+        ["Co", "CO", "CO2", "co"],
+        ["2*3", "23", "2-3", "2 3"],
+        ["`a`b", "ab", "a b", "$ab"],
+    ],
+)
+def test_options_that_differ_in_little_are_different_answers(choices):
+    for gold in choices:
+        asked = question("q", gold, choices)
+        for letter, choice in zip("ABCD", choices, strict=True):
+            expected = "correct" if choice == gold else "incorrect"
+            assert VERIFIER.verify(asked, trace(asked, f"The answer is ({letter}).")).status == expected
+            if choice not in "ABCDc":  # a single letter is a letter
+                assert VERIFIER.verify(asked, trace(asked, f"\\boxed{{{choice}}}")).status == expected, (gold, choice)
+
+
+NASTY = [
+    ["Mars", "Venus", "Earth", "Saturn", "Io", "Sun", "Moon", "Pluto", "Ceres", "Eris"],
+    ["a magnet", "A battery", "I beam", "copper", "because of it"],
+    ["AA", "Aa", "aa"],
+    ["5", "-5", "0.5", "50"],
+    ["$x^2$", "$x_2$", "2x"],
+    ["yes", "no", "not known"],
+    ["A and B", "B and C", "x", "none of the above"],
+    ["It is hot.", "It is hot and dry.", "Hot"],
+]
+BY_LETTER = [
+    "{}",
+    "({})",
+    "**{}**",
+    "Answer: {}",
+    "The answer is {}.",
+    "\\boxed{{{}}}",
+    "\\boxed{{\\text{{({})}}}}",
+    "{}.",
+]
+BY_TEXT = ["{}", "**{}**", "Answer: {}", "The answer is {}", "\\boxed{{{}}}", "It is so.\n\n{}"]
+BY_BOTH = ["{}) {}", "({}) {}", "Answer: {}. {}", "The answer is **{}: {}**", "\\boxed{{\\text{{{}) {}}}}}"]
+
+
+def test_shuffling_the_options_changes_no_verdict():
+    """Whichever way a response names an option, its verdict follows the option and not its place."""
+    draw = random.Random(0)
+    gold_letters = Counter()
+    for texts in NASTY:
+        for _ in range(40):
+            order = draw.sample(texts, len(texts))
+            gold, named = draw.choice(texts), draw.choice(texts)
+            gold_letters[len(texts), order.index(gold)] += 1
+            letter = "ABCDEFGHIJ"[order.index(named)]
+            responses = [each.format(letter) for each in BY_LETTER] + [
+                each.format(letter.lower()) for each in BY_LETTER[:4]
+            ]
+            responses += [each.format(named) for each in BY_TEXT] + [each.format(letter, named) for each in BY_BOTH]
+            asked = question("q", gold, order)
+            for response in responses:
+                verdict = VERIFIER.verify(asked, trace(asked, response))
+                assert (verdict.status, verdict.answer) == ("correct" if named == gold else "incorrect", letter), (
+                    response
+                )
+    assert {place for size, place in gold_letters if size == 10} == set(range(10))
 
 
 def test_gold_may_be_a_letter_when_no_option_has_its_text():

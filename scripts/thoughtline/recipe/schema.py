@@ -462,7 +462,10 @@ class Choice(Strict):
     """Multiple choice: the letter, or the text, of one option."""
 
     verifier: Literal["choice"]
-    phrases: list[str] = Field(["the answer is", "answer:"], description="Phrases before the final letter.")
+    phrases: list[str] = Field(
+        ["answer is", "answer:", "correct option is", "correct choice is"],
+        description="Phrases before the final letter or text.",
+    )
 
 
 Parser = Annotated[MathVerify | Exact | Choice, Field(discriminator="verifier")]

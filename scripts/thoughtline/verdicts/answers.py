@@ -4,7 +4,8 @@ The recipe's `extraction` chooses; the first of these that finds something wins:
 
 boxed: what is inside the last `\boxed{...}` (or `\fbox{...}`) whose braces balance.
 phrases: what follows the last of the phrases (any case) on its line, without markdown, a colon in front or final
-    punctuation. It ends at a full stop that follows a number or a bracket: "is 42. So ..." gives 42.
+    punctuation. It ends at a full stop that follows a number or a bracket: "is 42. So ..." gives 42. A phrase that is denied
+    ("I don't think the answer is 42") or only supposed ("if the answer is 42") does not count.
 last_number: the last number; thousands separators, decimals, a fraction bar and a minus sign belong to it.
 last_line: the last line that is not empty, without markdown and final punctuation.
 """
@@ -22,6 +23,17 @@ _NUMBER = re.compile(r"(?:(?<![\w.)\]}])[-−])?\d+(?:,\d{3})*(?!\d)(?:\.\d+)?(?
 _MARKDOWN_START = re.compile(r"^(?:\s*(?:[#>]+|[-*+](?=\s)))?[\s*_`:=]*")
 _MARKDOWN_END = "".join(filter(str.isspace, map(chr, range(0x3001)))) + "*_`.,;:!?"
 _BRACES = re.compile(r"\\.|[{}]", re.S)
+_TO_PHRASE = r"(?:\s+(?:that|the|my|our|correct|right|best|final))*\s*$"
+_DENIED = re.compile(
+    r"(?:(?:n['’]t|\b(?:not|never|cannot))\s+(?:think|believe|say|said|mean|agree|feel|claim|conclude|sure|certain|convinced|clear|true)"
+    r"|\b(?:doubt|unlikely|impossible|false))" + _TO_PHRASE,
+    re.IGNORECASE,
+)
+_SUPPOSED = re.compile(
+    r"(?:\b(?:if|whether|unless|suppos(?:e|ing))|(?<!\bI )\bassum(?:e|ing))" + _TO_PHRASE, re.IGNORECASE
+)
+BEFORE = 100
+"""Characters in front of a phrase in which its denial is looked for."""
 
 
 def last_boxed(text: str) -> str | None:
@@ -46,20 +58,35 @@ def trimmed(text: str) -> str:
     return _MARKDOWN_START.sub("", text).rstrip(_MARKDOWN_END).strip()
 
 
-def phrase_ends(text: str, phrases: list[str]) -> list[int]:
-    """Where the phrases end in `text`, in order; case and the width of blanks do not matter."""
+def phrase_spans(text: str, phrases: list[str]) -> list[tuple[int, int]]:
+    """Where the phrases stand in `text`, in order; case and the width of blanks do not matter."""
     if not phrases:
         return []
     words = "|".join(r"\s+".join(map(re.escape, phrase.split())) for phrase in sorted(phrases, key=len, reverse=True))
-    return [match.end() for match in re.finditer(words, text, re.IGNORECASE)]
+    return [match.span() for match in re.finditer(words, text, re.IGNORECASE)]
+
+
+def denied(text: str, start: int) -> bool:
+    """Whether the phrase at `start` says what the answer is not: "I don't think the answer is ..."."""
+    return _DENIED.search(_before(text, start)) is not None
+
+
+def supposed(text: str, start: int) -> bool:
+    """Whether the phrase at `start` only supposes: "if the answer is ..."."""
+    return _SUPPOSED.search(_before(text, start)) is not None
+
+
+def _before(text: str, start: int) -> str:
+    return text[max(0, start - BEFORE) : start].rpartition("\n")[2]
 
 
 def after_phrase(text: str, phrases: list[str]) -> str | None:
-    """What follows the last phrase on its line; None when there is no phrase or nothing follows."""
-    for end in reversed(phrase_ends(text, phrases)):
-        stop = text.find("\n", end)
-        line = text[end:] if stop < 0 else text[end:stop]
-        return trimmed(_SENTENCE_END.split(line, maxsplit=1)[0]) or None
+    """What follows the last phrase that counts on its line; None when there is no phrase or nothing follows."""
+    for start, end in reversed(phrase_spans(text, phrases)):
+        if not denied(text, start) and not supposed(text, start):
+            stop = text.find("\n", end)
+            line = text[end:] if stop < 0 else text[end:stop]
+            return trimmed(_SENTENCE_END.split(line, maxsplit=1)[0]) or None
     return None
 
 

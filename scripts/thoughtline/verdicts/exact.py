@@ -15,16 +15,17 @@ from .answers import answer_of
 from .verdict import Closing, Verdict, fingerprint_of
 
 _WRAPPED = re.compile(
-    r"(?P<mark>\*{1,3}|_{1,3}|`{1,3}|\${1,2})(?P<marked>.+)(?P=mark)|\\(?:text|mathrm|textbf|mathbf)\{(?P<latex>[^{}]*)\}"
+    r"(?P<mark>\*{1,3}|_{1,3}|`{1,3}|\${1,2})(?P<marked>.+)(?P=mark)|\\(?:text(?:bf|it|rm|sf|tt)?|math(?:rm|bf|it|sf|tt)|emph|mbox)\s*\{(?P<latex>[^{}]*)\}"
 )
+WRAPPERS = 20
+"""So many wrappers, one in another, are taken off."""
 _QUOTES = {'"': '"', "'": "'", "“": "”", "‘": "’", "«": "»", "„": "“"}
 
 
 def normalised(text: str, ignore_case: bool, ignore_punctuation: bool) -> str:
     """The text that is compared."""
     text = re.sub(r"\s+", " ", unicodedata.normalize("NFKC", text)).strip()
-    before = None
-    while text != before:
+    for _ in range(WRAPPERS):
         before = text
         if match := _WRAPPED.fullmatch(text):
             text = (match["marked"] if match["marked"] is not None else match["latex"]).strip()
@@ -32,6 +33,8 @@ def normalised(text: str, ignore_case: bool, ignore_punctuation: bool) -> str:
             text = text.rstrip(".,;:!?").rstrip()
             if len(text) > 1 and _QUOTES.get(text[0]) == text[-1]:
                 text = text[1:-1].strip()
+        if text == before:
+            break
     return text.casefold() if ignore_case else text
 
 
