@@ -6,7 +6,8 @@ from collections import Counter
 import pytest
 from small_sets import settings_of, source_of
 from thoughtline.common.errors import UserError
-from thoughtline.questions.choices import Options, convention_of, options_of, resolve, shuffled
+from thoughtline.common.rows import question_id
+from thoughtline.questions.choices import Options, canonical_order, convention_of, options_of, resolve, shuffled
 
 MC = {"choices": "choices", "answer": "answer"}
 
@@ -80,6 +81,34 @@ def test_gold_letters_are_uniform_although_the_source_always_says_the_same_lette
     # 150 each; the standard deviation of one count is about 10.6.
     assert set(letters) == {0, 1, 2, 3}
     assert all(105 <= count <= 195 for count in letters.values()), letters
+
+
+CRITICAL = {2: 6.63, 3: 9.21, 4: 11.34, 5: 13.28, 6: 15.09, 8: 18.48, 10: 21.67}
+"""Options -> chi-square that uniform letters exceed once in a hundred times (one degree of freedom less than options)."""
+
+
+@pytest.mark.parametrize("size", CRITICAL)
+@pytest.mark.parametrize("gold", ["first", "last"])
+def test_letters_of_right_options_pass_a_chi_square_test(size, gold):
+    counts = Counter()
+    for number in range(3000):
+        texts = [f"{each} of {number}" for each in range(size)]
+        right = texts[0 if gold == "first" else -1]
+        shown = shuffled(texts, question_id("science", f"What is {number}?", canonical_order(texts)))
+        assert sorted(shown) == sorted(texts)
+        counts[shown.index(right)] += 1
+    expected = 3000 / size
+    assert sum((counts[place] - expected) ** 2 / expected for place in range(size)) < CRITICAL[size], counts
+
+
+def test_the_letter_of_an_answer_does_not_depend_on_its_text():
+    """The same options in every question: each is right somewhere, and none prefers a letter."""
+    counts = Counter()
+    for number in range(3000):
+        shown = shuffled(["yes", "no", "unknown"], question_id("science", f"Is it {number}?", ["no", "unknown", "yes"]))
+        counts.update(enumerate(shown))
+    for text in ("yes", "no", "unknown"):
+        assert sum((counts[place, text] - 1000) ** 2 / 1000 for place in range(3)) < CRITICAL[3]
 
 
 def test_same_question_with_its_options_in_another_order_is_the_same_row(jsonl, written):

@@ -1,7 +1,11 @@
 """One extractor of final answers."""
 
+import time
+
 import pytest
 from thoughtline.verdicts.answers import extract, last_boxed, last_number
+from thoughtline.verdicts.choice import found_letter
+from thoughtline.verdicts.exact import normalised
 
 ALL = {"boxed": True, "phrases": ["the answer is"], "last_number": True, "last_line": True}
 ONLY = {"boxed": False, "phrases": [], "last_number": False, "last_line": False}
@@ -39,6 +43,11 @@ def test_last_box(text, answer):
         ("The answer is St. Petersburg.", "St. Petersburg"),
         ("The answer is 3.5", "3.5"),
         ("The answer is -7!", "-7"),
+        ("The answer is 5. I don't think the answer is 6.", "5"),
+        ("I am not sure that the correct answer is 6", None),
+        ("If the answer is 6, it is even.", None),
+        ("It is not 6, so the answer is 5.", "5"),
+        ("I assume the answer is 5.", "5"),
     ],
 )
 def test_after_the_last_phrase(text, answer):
@@ -78,3 +87,26 @@ def test_order_of_the_ways():
 
 def test_last_line_without_markdown():
     assert extract("think\n\n**Paris**.\n\n", {**ONLY, "last_line": True}) == "Paris"
+
+
+HARD = {
+    "open boxes": "\\boxed{" * 50_000,
+    "boxes in boxes": "\\boxed{" * 50_000 + "}" * 50_000,
+    "open braces": "{" * 100_000 + "\\boxed{5}",
+    "stars": "the answer is " + "*" * 100_000 + "x",
+    "stops": "the answer is a" + " ." * 100_000 + "x",
+    "suppositions": "if the answer is " * 10_000,
+    "digits": "1" * 100_000 + "x" + "1," * 100_000,
+    "quotes": "the answer is " + '"' * 100_000,
+    "dashes": "the answer is x" + "-" * 100_000 + "x",
+    "blanks": "the answer is" + " " * 100_000 + "x",
+}
+
+
+@pytest.mark.parametrize("name", HARD)
+def test_any_text_is_read_in_linear_time(name):
+    start = time.process_time()
+    extract(HARD[name], ALL)
+    found_letter(HARD[name], ["one", "two", "three"], ALL["phrases"])
+    normalised(HARD[name], True, True)
+    assert time.process_time() - start < 3

@@ -2,13 +2,11 @@
 
 import random
 import time
-from inspect import signature
 
 import pytest
 from thoughtline.common.errors import UserError
 from thoughtline.verdicts import verifier_for
 from thoughtline.verdicts.compare import RULES, first_difference, result_of, same_result, same_token
-from thoughtline.verdicts.executor import run_tests
 from verdict_rows import question, trace
 
 BIG = 10**17
@@ -191,10 +189,25 @@ def test_unknown_rules_are_refused(rule):
         verifier_for({"verifier": {"verifier": "code", "comparison": rule}})
 
 
-@pytest.mark.skipif("comparison" not in signature(run_tests).parameters, reason="this executor knows one rule only")
 @pytest.mark.parametrize(("rule", "reason"), [("lines", "wrong_answer"), ("tokens", "")])
 def test_the_recipe_chooses_the_rule(rule, reason):
     asked = question("q", tests={"inputs": ["1\n"], "outputs": ["1 2\n"]}, domain="code")
     answered = trace(asked, "```python\nprint(1)\nprint(2)\n```")
     with verifier_for({"verifier": {"verifier": "code", "comparison": rule}}) as verifier:
         assert verifier.verify(asked, answered).reason == reason
+
+
+@pytest.mark.parametrize(("rule", "reason"), [("lines", "wrong_answer"), ("exact", "wrong_answer"), ("numeric", "")])
+def test_the_rule_decides_the_tolerance_of_calls(rule, reason):
+    asked = question("q", tests={"inputs": [[3]], "outputs": [0.333333], "fn_name": "f"}, domain="code")
+    with verifier_for({"verifier": {"verifier": "code", "comparison": rule}}) as verifier:
+        assert verifier.verify(asked, trace(asked, "```python\ndef f(n):\n    return 1 / n\n```")).reason == reason
+
+
+@pytest.mark.parametrize(("prelude", "reason"), [("leetcode", ""), ("none", "runtime_error")])
+def test_the_recipe_chooses_the_prelude(prelude, reason):
+    tests = {"inputs": [[[1, 2]]], "outputs": [1], "fn_name": "least"}
+    program = "class Solution:\n    def least(self, values: List[int]) -> int:\n        return min(inf, *values)\n"
+    asked = question("q", tests=tests, domain="code")
+    with verifier_for({"verifier": {"verifier": "code", "prelude": prelude}}) as verifier:
+        assert verifier.verify(asked, trace(asked, f"```python\n{program}```")).reason == reason

@@ -10,26 +10,13 @@ import os
 from pathlib import Path
 
 import pytest
-from thoughtline.verdicts import executor, verifier_for
+from thoughtline.verdicts import verifier_for
 from thoughtline.verdicts.formats import canonical_tests
 from verdict_rows import question, trace
 
 DATA = Path(os.environ.get("THOUGHTLINE_DATA", "/nonexistent"))
 STEP = 1 if os.environ.get("THOUGHTLINE_FULL") == "1" else 10
 pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason="THOUGHTLINE_DATA names no folder of published problem sets")
-runs_asserts = pytest.mark.skipif(
-    "asserts" not in getattr(executor, "FORMS", ()), reason="this executor does not run asserts"
-)
-
-SORTED = "imports sortedcontainers"
-EXCEPTIONS = {
-    "leetcode_train": dict.fromkeys((141, 221, 953, 985, 1047, 1197, 1613, 1752, 1769, 1810, 1817, 1857), SORTED),
-    "leetcode_test": {126: SORTED},
-}
-"""Set -> number of the row -> why its reference solution does not pass."""
-if "sortedcontainers" in executor.PACKAGES:
-    EXCEPTIONS = {}
-
 EMPTY = "def {name}(*given, **named):\n    return None\n"
 EMPTY_SOLUTION = "class Solution:\n    def __getattr__(self, name):\n        return lambda *given, **named: None\n"
 
@@ -84,7 +71,6 @@ def test_every_problem_is_read(name):
         assert canonical_tests(json.dumps(found)) == found, number
 
 
-@runs_asserts
 @pytest.mark.parametrize("name", SETS)
 def test_references_pass_and_empty_solutions_fail(name):
     failed, accepted = {}, []
@@ -96,7 +82,5 @@ def test_references_pass_and_empty_solutions_fail(name):
                 failed[number] = (verdict.reason, verdict.evidence)
             if verifier.verify(asked, trace(asked, f"```python\n{empty}```")).status != "incorrect":
                 accepted.append(number)
-    known = {number for number in EXCEPTIONS.get(name, {}) if number % STEP == 0}
-    assert {number: failed[number] for number in failed.keys() - known} == {}
-    assert known <= failed.keys(), "these pass now: take them off the list"
+    assert failed == {}
     assert accepted == []

@@ -116,7 +116,7 @@ class _Calls:
     def __init__(self, tests: dict[str, Any], comparison: str) -> None:
         self.name = tests["fn_name"]
         self.arguments = [given if isinstance(given, list) else [given] for given in tests["inputs"]]
-        self.outputs = tests["outputs"]
+        self.outputs, self.comparison = tests["outputs"], comparison
         self.count = len(self.arguments)
 
     def request(self, first: int) -> tuple[dict[str, Any], bytes, bytes]:
@@ -135,7 +135,7 @@ class _Calls:
         """None when the call returned what was expected, else what is wrong."""
         expected, text = self.outputs[number], output.decode("utf-8", "replace")
         try:
-            if same_result(result_of(text), expected):
+            if same_result(result_of(text), expected, self.comparison):
                 return None
         except (ValueError, RecursionError):
             pass
