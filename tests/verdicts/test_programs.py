@@ -5,20 +5,39 @@ import time
 
 import pytest
 from program_suite import CLASSES, TASKS, read_cases
-from thoughtline.verdicts.executor import Limits, probe, run_tests
+from thoughtline.verdicts.executor import Executor, Limits, probe
 from watched_host import CHECKS, WatchedHost
 
 CASES = read_cases()
-HONEST = ("for _ in range(int(input())): print(input().upper())\n", "def total(v): return sum(v)\n")
+HONEST = {
+    "shout": "for _ in range(int(input())): print(input().upper())\n",
+    "total": "import numpy\ndef total(v): return sum(v)\n",
+    "asserts": "def total(v): return sum(v)\n",
+}
 FINISH_SECONDS = 60
 """However loaded the machine is: a program that never ends costs no more than its wall limit and this."""
 
 
 @pytest.fixture(scope="module")
-def host(tmp_path_factory):
+def judge():
+    """One executor for all programs, so whatever one of them does to it is felt by the next, unless it says so itself."""
+    with Executor() as executor:
+
+        def run(*given):
+            try:
+                return executor.run_tests(*given)
+            except BaseException:
+                executor.close()
+                raise
+
+        yield run
+
+
+@pytest.fixture(scope="module")
+def host(judge, tmp_path_factory):
     def warm_up():
-        for program, task in zip(HONEST, ("shout", "total"), strict=True):
-            assert run_tests(program, TASKS[task], Limits()).passed
+        for task, program in HONEST.items():
+            assert judge(program, TASKS[task], Limits()).passed
 
     with WatchedHost(tmp_path_factory.mktemp("suite"), warm_up) as watched:
         yield watched
@@ -31,12 +50,12 @@ def parameters():
 
 
 @pytest.mark.parametrize("case", list(parameters()))
-def test_program(case, host):
+def test_program(case, judge, host):
     if case.isolated and (missing := probe()["missing"]):
         pytest.skip(f"the sandbox has no protection of {', '.join(missing)} here")
     program, tests = case.source(host.values), case.tests(host.values)
     begin = time.monotonic()
-    outcome, harm = host.watch(lambda: run_tests(program, tests, case.limits), case.must_not)
+    outcome, harm = host.watch(lambda: judge(program, tests, case.limits), case.must_not)
     assert time.monotonic() - begin < case.limits.wall + FINISH_SECONDS
     assert outcome.reason in case.verdicts, outcome
     assert not harm, harm

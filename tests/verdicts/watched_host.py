@@ -249,7 +249,7 @@ class WatchedHost:
             found.append(f"memory: the verifier took {peak - resident} MB")
         if "load" in must_not and most[0] > 300:
             found.append(f"load: {most[0]} processes")
-        evidence = {name: text for name, text in outcome.evidence.items() if name != "expected"}
+        evidence = {name: text for name, text in outcome.evidence.items() if name not in ("expected", "line")}
         if self.secret in json.dumps(evidence):
             found.append("secret: the evidence tells it")
         if len(json.dumps(evidence)) > 4000:
