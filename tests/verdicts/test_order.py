@@ -41,7 +41,14 @@ def quick_cases():
     for case in read_cases():
         tests = case.tests({})
         text = case.program + str(tests)
-        if case.kind == "time" or case.pending or case.name in SLOW or len(case.verdicts) > 1 or "asserts" in tests:
+        if (
+            not case.program.strip()
+            or case.kind == "time"
+            or case.pending
+            or case.name in SLOW
+            or len(case.verdicts) > 1
+            or "asserts" in tests
+        ):
             continue
         if len(text) < 20_000 and not any(
             part in text for part in ("```", "\ud800", "\0", *("{" + name for name in BAIT))
@@ -69,7 +76,7 @@ def judged(folder, name, questions, traces, workers):
 
 def test_order_workers_and_batches_change_no_verdict(tmp_path):
     isolated()
-    cases = list(quick_cases())[::3]
+    cases = list(quick_cases())[::5]
     assert len(cases) >= 50
     questions, traces = rows_of(cases)
     first, rows = judged(tmp_path, "first", questions, traces, 1)

@@ -1,5 +1,6 @@
 """Right, wrong and hostile programs get the verdict that programs/*.yaml states, and do nothing to the machine."""
 
+import functools
 import json
 import time
 
@@ -16,6 +17,11 @@ HONEST = {
 }
 FINISH_SECONDS = 60
 """However loaded the machine is: a program that never ends costs no more than its wall limit and this."""
+
+
+@functools.cache
+def _missing():
+    return probe()["missing"]
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +57,7 @@ def parameters():
 
 @pytest.mark.parametrize("case", list(parameters()))
 def test_program(case, judge, host):
-    if case.isolated and (missing := probe()["missing"]):
+    if case.isolated and (missing := _missing()):
         pytest.skip(f"the sandbox has no protection of {', '.join(missing)} here")
     program, tests = case.source(host.values), case.tests(host.values)
     begin = time.monotonic()
