@@ -23,7 +23,7 @@ def test_a_row_keeps_its_text_and_maps_its_columns(jsonl, written):
     assert found.pop("question_id")
     assert found == {
         "domain": "math", "source": "a", "problem": " Add 2 and 2.\n", "answer": "4", "solution": "2+2=4", "choices": None,
-        "tests": None, "starter_code": None, "metadata": '{"level":1,"source_index":0,"tags":["x"]}',
+        "tests": None, "starter_code": None, "turns": None, "references": None, "metadata": '{"level":1,"source_index":0,"tags":["x"]}',
     }  # fmt: skip
 
 

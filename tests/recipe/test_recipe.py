@@ -1,10 +1,12 @@
 """Expansion, settings, paths, and the pages that are generated from the schema."""
 
 import copy
+import re
 from pathlib import Path
 
 import pytest
 import yaml
+from thoughtline.common.errors import UserError
 from thoughtline.recipe import settings
 from thoughtline.recipe.expand import expand, group
 from thoughtline.recipe.load import load, parse
@@ -109,3 +111,39 @@ def test_the_graph_of_files(demo):
     assert paths.answerer_model("teacher", "math-train") == ["results/demo/models/smollm2/model.json"]
     assert paths.answerer_model("verified-seed1", "math-heldout") == ["results/demo/models/verified-seed1/model.json"]
     assert paths.local_sources("code-train") == ["data/code/problems.jsonl"]
+
+
+def test_examples_of_the_documentation_are_good(tmp_path):
+    examples = [
+        yaml.safe_load(text) for text in re.findall(r"```yaml\n(.*?)```", (ROOT / "docs/recipes.md").read_text(), re.S)
+    ]
+    examples = [each for each in examples if "benchmarks" in each]
+    assert len(examples) == 2
+    (tmp_path / "rows.jsonl").write_text("{}\n")
+    for example in examples:
+        data = copy.deepcopy(DEMO)
+        ((name, benchmark),) = example["benchmarks"].items()
+        for source in benchmark["sources"].values():
+            source["local"]["path"] = str(tmp_path / "rows.jsonl")
+        if "model" in benchmark["verifier"]:
+            benchmark["verifier"]["model"] = data["targets"]["evaluate"][0]
+        data["benchmarks"] = {name: benchmark}
+        data["evaluation"]["prompt"] = "plain"
+        data["prompts"] |= example["prompts"]
+        for dataset in data["datasets"].values():
+            if isinstance(rule := dataset.get("decontaminate"), dict) and rule.get("benchmarks") != "all":
+                rule.pop("benchmarks", None)
+        recipe = expand(parse(data, ROOT / "recipes/demo.yaml"))
+        chosen = settings.verdicts(recipe, name)
+        assert chosen["verifier"]["verifier"] in ("instructions", "rating")
+        assert settings.questions(recipe, name)["sources"][0]["fields"]["turns"] == (
+            "turns" if chosen["verifier"]["verifier"] == "rating" else None
+        )
+
+
+def test_a_raters_templates_are_tried(tmp_path):
+    data = copy.deepcopy(DEMO)
+    rating = {"verifier": "rating", "model": data["targets"]["evaluate"][0], "first": {"template": "{{ question_2 }}"}}
+    next(iter(data["benchmarks"].values()))["verifier"] = rating
+    with pytest.raises(UserError, match=r"first\.template: is no usable template \('question_2' is undefined\)"):
+        parse(data, ROOT / "recipes/demo.yaml")

@@ -19,7 +19,7 @@ CODES = {
     "U": ("unparsed", "judge_unreadable"),
     "E": ("error", "crashed"),
 }
-CODES |= {"T": ("incorrect", "truncated"), "N": ("unverified", "")}
+CODES |= {"R": ("rated", ""), "T": ("incorrect", "truncated"), "N": ("unverified", "")}
 
 
 def build(
@@ -29,6 +29,7 @@ def build(
     domain: str = "math",
     answers: list[list[str | None]] | None = None,
     measures: list[list[dict]] | None = None,
+    verifier: str = "exact",
 ):
     """One question for each word of `outcomes`, one run for each letter of it (see CODES)."""
     questions, traces, verdicts = [], [], []
@@ -73,7 +74,7 @@ def build(
                 }
                 | {
                     "answer": answers[number][sample] if answers else default,
-                    "verifier": "exact",
+                    "verifier": verifier,
                     "fingerprint": "f00d",
                 }
             )

@@ -149,6 +149,24 @@ def test_missing_runs_and_missing_verifiers_are_refused(tmp_path, benchmark_file
     assert "the verifier failed on every run" in capsys.readouterr().err
 
 
+def test_ratings_are_neither_right_nor_wrong(tmp_path, benchmark_files, capsys):
+    measures = [[{"rating": [13, 2]}], [{"rating": [6, 1]}], [{}]]
+    files = benchmark_files(tmp_path, ["R", "U", "U"], measures=measures, verifier="rating")
+    assert scores(*files.arguments) == 0
+    found = files.read()
+    assert (found["accuracy"], found["runs"], found["pass_at_k"], found["majority_vote"]) == (None, [None], {}, None)
+    assert found["counts"]["rated"] == 1 and found["reasons"] == {"judge_unreadable": 2}
+    assert (
+        found["measures"]["rating"]["mean"] == pytest.approx(19 / 3) and found["measures"]["rating"]["questions"] == 2
+    )
+    assert found["flags"] == ["2 of 3 runs got an unreadable rating, which is left out of the means"]
+    capsys.readouterr()
+    assert scores("show", files.out) == 0
+    text = capsys.readouterr().out
+    assert "6.33 [" in text and "from 1 to 10" in text
+    assert scores("compare", files.out, files.out) == 2
+
+
 def test_compare_and_show(tmp_path, benchmark_files, capsys):
     base = benchmark_files(tmp_path, ["WW", "WC", "CC", "CW"], model="base")
     one = benchmark_files(tmp_path, ["CW", "CC", "CC", "CW"], model="student-seed1")

@@ -257,3 +257,40 @@ def test_show(service, questions, tmp_path, whole):
     shown = call([*command({}, questions, Path("x"), Path("y"))[:4], "show", str(tmp_path / "whole" / "0000.parquet")])
     assert shown.returncode == 0, shown.stderr
     assert shown.stdout.count("=== ") == 3 and "3 of 24 traces" in shown.stdout and "The answer is" in shown.stdout
+
+
+def two_turns(path: Path) -> Path:
+    rows = [question(f"First {n}?", domain="chat", turns=["Then?"]) for n in range(3)]
+    write_rows(path, rows, QUESTIONS, ["question_id"])
+    return path
+
+
+def test_a_conversation_asks_each_turn_with_the_replies_before_it(service, tmp_path):
+    questions, out = two_turns(tmp_path / "q.parquet"), tmp_path / "0000.parquet"
+    settings = settings_for(service.url, samples=1)
+    assert call(command(settings, questions, out, tmp_path / "w", *QUICK)).returncode == 0
+    rows = read_rows(out, TRACES)
+    assert len(rows) == 3 and len(service.bodies) == 6
+    for row in rows:
+        messages = json.loads(row["messages"])
+        assert [each["role"] for each in messages] == ["user", "assistant", "user"]
+        assert messages[1]["content"].startswith("The answer is") and messages[2]["content"] == "Then?"
+        assert row["response"] != messages[1]["content"] and row["completion_tokens"] == 14
+        revision = revision_of(settings, None)
+        assert row["trace_id"] == trace_id(row["question_id"], messages[:1], revision, settings["sampling"], 0)
+    assert len({body["seed"] for body in service.bodies}) == 6
+    first = out.read_bytes()
+    again = call(command(settings, questions, tmp_path / "again/0000.parquet", tmp_path / "w2", *QUICK))
+    assert again.returncode == 0 and (tmp_path / "again/0000.parquet").read_bytes() == first
+    asked = len(service.bodies)
+    assert call(command(settings, questions, out, tmp_path / "w", *QUICK)).returncode == 0
+    assert len(service.bodies) == asked  # all from the journal
+
+
+def test_a_conversation_ends_where_a_turn_fails(service, tmp_path):
+    service.faults = lambda body, number: ("status", 400, {}, "{}") if len(body["messages"]) == 3 else None
+    questions, out = two_turns(tmp_path / "q.parquet"), tmp_path / "0000.parquet"
+    assert call(command(settings_for(service.url, samples=1), questions, out, tmp_path / "w", *QUICK)).returncode == 0
+    for row in read_rows(out, TRACES):
+        assert (row["status"], row["response"]) == ("failed", None)
+        assert [each["role"] for each in json.loads(row["messages"])] == ["user", "assistant", "user"]

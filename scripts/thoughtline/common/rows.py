@@ -31,6 +31,8 @@ QUESTIONS = pa.schema(
         # JSON {inputs, outputs, fn_name?} or {asserts, ...} of a code problem, {instructions} of IFEval, else null
         ("tests", pa.string()),
         ("starter_code", pa.string()),  # code that a solution starts from, else null
+        ("turns", pa.list_(pa.string())),  # further user messages of a conversation, in order; null when there is one
+        ("references", pa.list_(pa.string())),  # a reference reply for each turn, the first among them, else null
         ("metadata", pa.string()),  # JSON: what the source said beside this (id in the source, difficulty, ...)
     ]
 )
@@ -44,11 +46,11 @@ TRACES = pa.schema(
         ("status", pa.string()),  # one of TRACE_STATUS
         ("finish_reason", pa.string()),  # the engine's own word: stop, length, content_filter, ...; null if failed
         ("reasoning", pa.string()),  # the thinking, without its tags; null when the model gave none apart
-        ("response", pa.string()),  # the final answer's text; null if failed
+        ("response", pa.string()),  # the final answer's text (the last turn's); null if failed
         ("error", pa.string()),  # why the request failed in the end, else null
         ("prompt_tokens", pa.int32()),
         ("completion_tokens", pa.int32()),
-        ("messages", pa.string()),  # JSON: the exact chat messages that were sent
+        ("messages", pa.string()),  # JSON: the exact chat messages last sent, with the replies of earlier turns
     ]
 )
 TRACE_STATUS = ("finished", "truncated", "refused", "failed")
@@ -77,11 +79,13 @@ def normalise_problem(problem: str) -> str:
     return re.sub(r"\s+", " ", unicodedata.normalize("NFKC", problem)).strip().lower()
 
 
-def question_id(domain: str, problem: str, choices: list[str] | None = None) -> str:
-    """32 hex digits from domain and normalised problem (and the options, where they are part of the question)."""
+def question_id(domain: str, problem: str, choices: list[str] | None = None, turns: list[str] | None = None) -> str:
+    """32 hex digits from domain and normalised problem (and options and further turns, where there are any)."""
     parts = [domain, normalise_problem(problem)]
     if choices:
         parts.append([normalise_problem(choice) for choice in choices])
+    if turns:
+        parts.append({"turns": [normalise_problem(turn) for turn in turns]})
     return digest(parts, 32)
 
 

@@ -21,7 +21,10 @@ Question = dict[str, Any]
 """
 
 GYM_FIELDS = {"problem": "question", "answer": "answer"}
-ROLES = ("problem", "answer", "solution", "choices", "starter_code", "instructions", "instruction_arguments")
+ROLES = (
+    "problem", "answer", "solution", "choices", "starter_code", "instructions", "instruction_arguments", "turns",
+    "references",
+)  # fmt: skip
 """Fields that are one column."""
 
 
@@ -48,6 +51,8 @@ class Mapping:
         fields = GYM_FIELDS if self.is_gym else {"problem": "problem", **(source.get("fields") or {})}
         self.column = {role: fields[role] for role in ROLES if fields.get(role)}
         self.tests = columns_of(fields["tests"]) if fields.get("tests") else {}
+        if "turns" in self.column:
+            self.column["problem"] = self.column["turns"]
         self.metadata = ["metadata"] if self.is_gym else list(fields.get("metadata") or [])
         named = [
             (role, name)
@@ -96,17 +101,23 @@ class Mapping:
         """The question of a row.
 
         Raises:
-            Unusable: no_problem, bad_text, bad_choices, no_matching_choice or bad_tests.
+            Unusable: no_problem, bad_turns, bad_text, bad_choices, no_matching_choice or bad_tests.
             UserError: a column that should hold text holds something else.
         """
-        problem = self._text(self._value(row, "problem"), "problem", number)
+        conversation, references = self._texts(row, "turns"), self._texts(row, "references")
+        if references and conversation and len(references) != len(conversation):
+            raise Unusable("bad_turns")
+        problem = conversation[0] if conversation else self._text(self._problem(row), "problem", number)
+        turns = conversation[1:] or None if conversation else None
         if problem is None:
             raise Unusable("no_problem")
         solution = self._solution(row, number)
         texts, answer = self._choices(row)
         tests = self._tests(row)
         identity = (
-            question_id(self.domain, problem, canonical_order(texts) if texts else None) if encodable(problem) else ""
+            question_id(self.domain, problem, canonical_order(texts) if texts else None, turns)
+            if encodable(problem) and encodable(turns)
+            else ""
         )
         extra = plain(row["metadata"]) if self.is_gym else {name: plain(row[name]) for name in self.metadata}
         question = {
@@ -119,12 +130,32 @@ class Mapping:
             "choices": shuffled(texts, identity) if texts and encodable(texts) else None,
             "tests": tests,
             "starter_code": self._text(self._value(row, "starter_code"), "starter_code", number),
+            "turns": turns,
+            "references": references,
             "metadata": extra,
             "row": number,
         }
         if not encodable(question) or not encodable(texts):
             raise Unusable("bad_text")
         return question
+
+    def _problem(self, row: dict[str, Any]) -> Any:
+        return None if "turns" in self.column else self._value(row, "problem")
+
+    def _texts(self, row: dict[str, Any], role: str) -> list[str] | None:
+        """A list of texts; null when there are none. A reference may be blank (a turn without one), a turn may not.
+
+        Raises:
+            Unusable: it is something else.
+        """
+        value = plain(self._value(row, role))
+        if not value:
+            return None
+        if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+            raise Unusable("bad_turns")
+        if role == "turns" and not all(each.strip() for each in value):
+            raise Unusable("bad_turns")
+        return value
 
     def _value(self, row: dict[str, Any], role: str) -> Any:
         return row[self.column[role]] if role in self.column else None

@@ -12,7 +12,7 @@ from ..common.environments import ROOT
 from ..common.errors import UserError
 from ..questions.filters import check_filter
 from .expand import expand, seed_names
-from .schema import Benchmark, Combined, Model, Recipe, judge_of
+from .schema import Benchmark, Combined, Model, Rating, Recipe, judge_of
 from .settings import verifier_of
 
 Problem = tuple[tuple[Any, ...], str, str]
@@ -317,6 +317,18 @@ def _training_order(recipe: Recipe) -> Iterator[Problem]:
                     queue.append(other)
 
 
+def _rating_templates(at: tuple[Any, ...], rating: Rating) -> Iterator[tuple[tuple[Any, ...], str, dict[str, Any]]]:
+    """The texts of a rater's prompts with what they see: `first` turn 1, `later` turn 2."""
+    for turn, key in ((1, "first"), (2, "later")):
+        prompt = getattr(rating, key)
+        variables: dict[str, Any] = {"question": "q", "answer": "a", "reference": "r", "turn": turn}
+        for number in range(1, turn + 1):
+            variables |= {f"question_{number}": "q", f"answer_{number}": "a", f"ref_answer_{number}": "r"}
+        for name in ("system", "template") if prompt else ():
+            if (text := getattr(prompt, name)) is not None:
+                yield (*at, key, name), text, variables
+
+
 def _templates(recipe: Recipe) -> Iterator[Problem]:
     environment = Environment(undefined=StrictUndefined)
     question = {
@@ -334,7 +346,11 @@ def _templates(recipe: Recipe) -> Iterator[Problem]:
     ]
     judges = [(("verdicts", domain), verifier) for domain, verifier in recipe.verdicts.items()]
     judges += [(("benchmarks", name, "verifier"), each.verifier) for name, each in recipe.benchmarks.items()]
-    found += [((*_judge_at(at, v), "template"), judge.template, judged) for at, v in judges if (judge := judge_of(v))]
+    for at, verifier in judges:
+        if isinstance(verifier, Rating):
+            found += _rating_templates(at, verifier)
+        elif judge := judge_of(verifier):
+            found.append(((*_judge_at(at, verifier), "template"), judge.template, judged))
     for at, template, variables in found:
         try:
             texts = [environment.from_string(template).render(variables | {"function": each}) for each in (True, False)]

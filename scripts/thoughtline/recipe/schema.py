@@ -91,6 +91,12 @@ class Fields(Strict):
     instruction_arguments: str | None = Field(
         None, description="Column of their arguments, an object each, in the same order (IFEval: kwargs)."
     )
+    turns: str | None = Field(
+        None,
+        description="Column of the list of all user messages of a conversation (MT-Bench: turns); the first is the "
+        "problem, the others are sent as they are, each once the one before is answered.",
+    )
+    references: str | None = Field(None, description="Column of the list of reference replies, one for each turn.")
     metadata: list[str] = Field([], description="Further columns to keep as metadata.")
 
     @model_validator(mode="after")
@@ -505,6 +511,30 @@ class Combined(Strict):
         return self.ask == "always" or self.rule == "judge"
 
 
+class RatingPrompt(Strict):
+    """What the rater is sent about one turn. Both texts are Jinja templates."""
+
+    system: str | None = Field(None, description="System message.")
+    template: str = Field(
+        description="User message: question, answer, reference of the turn that is rated, turn (its number), and "
+        "question_1, answer_1, ref_answer_1, question_2, ... of all turns up to it."
+    )
+
+
+class Rating(Strict):
+    """A language model that rates each turn from 1 to 10, as MT-Bench's judge does: neither right nor wrong."""
+
+    verifier: Literal["rating"]
+    model: Name = Field(description="A model of this recipe.")
+    first: RatingPrompt = Field(description="Prompt of turn 1.")
+    later: RatingPrompt | None = Field(None, description="Prompt of the turns after it; default: as `first`.")
+    sampling: Sampling = Field(Sampling(temperature=0.0, max_tokens=2048), description="Sampling parameters.")
+    repair: str = Field(
+        "Give the rating alone, as a number from 1 to 10 in this format: [[5]]",
+        description="Sent once when a reply has no [[rating]], or several that differ.",
+    )
+
+
 class Instructions(Strict):
     """Verifiable instructions of IFEval and ruIFEval: correct if all are followed in the strict sense."""
 
@@ -521,14 +551,16 @@ class NoVerifier(Strict):
 
 
 Verifier = Annotated[
-    MathVerify | CodeTests | Judge | Combined | Exact | Choice | Instructions | NoVerifier,
+    MathVerify | CodeTests | Judge | Combined | Exact | Choice | Instructions | Rating | NoVerifier,
     Field(discriminator="verifier"),
 ]
 
 
-def judge_of(verifier: Any) -> Judge | None:
+def judge_of(verifier: Any) -> Judge | Rating | None:
     """The part of a verifier that asks a model of the recipe; None where there is none."""
-    return verifier.judge if isinstance(verifier, Combined) else verifier if isinstance(verifier, Judge) else None
+    return (
+        verifier.judge if isinstance(verifier, Combined) else verifier if isinstance(verifier, Judge | Rating) else None
+    )
 
 
 class Decontaminate(Strict):

@@ -35,6 +35,7 @@ VERIFIER_MODULES = {
     "exact": ["verdicts.exact"],
     "choice": ["verdicts.choice"],
     "instructions": ["verdicts.instructions"],
+    "rating": ["verdicts.rating"],
     "none": [],
 }
 """verdicts.verify loads the verifier in use by name, so one verifier's code does not rerun another's verdicts."""

@@ -22,6 +22,7 @@ from ..common.rows import QUESTIONS, TRACES, VERDICTS, shard_name
 from ..recipe.expand import group
 from ..recipe.paths import Paths
 from ..recipe.schema import Benchmark, QuestionSet, Recipe
+from ..recipe.settings import verifier_of
 
 QUESTION_COLUMNS = ["question_id", "domain", "source"]
 TRACE_COLUMNS = ["trace_id", "question_id", "sample", "status", "prompt_tokens", "completion_tokens"]
@@ -123,6 +124,11 @@ def evaluated_on(recipe: Recipe) -> list[str]:
     """The benchmarks of `targets`, in the recipe's order."""
     chosen = recipe.targets.benchmarks
     return [name for name in recipe.benchmarks if chosen == "all" or name in chosen]
+
+
+def judged_on(recipe: Recipe) -> list[str]:
+    """The benchmarks of `targets` whose answers are right or wrong; the others are rated (see report.measures)."""
+    return [name for name in evaluated_on(recipe) if getattr(verifier_of(recipe, name), "verifier", None) != "rating"]
 
 
 def answerers(recipe: Recipe) -> Iterator[tuple[str, str, int]]:

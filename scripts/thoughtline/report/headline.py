@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..recipe.expand import group
-from .collect import Results, evaluated, evaluated_on
+from .collect import Results, evaluated, judged_on
 from .numbers import count, points
 from .scoreboard import MACRO, conclusion
 
@@ -17,7 +17,7 @@ def _and(words: list[str]) -> str:
 def verdict(results: Results, differences: list[dict[str, Any]]) -> list[dict[str, str]]:
     """One line a comparison, {"title", "text"}: the macro average where there is one, else the only benchmark."""
     lines = []
-    whole = len(evaluated_on(results.recipe))
+    whole = len(judged_on(results.recipe))
     for each in differences:
         row = next((row for row in each["rows"] if row["benchmark"] == MACRO), None)
         if row is None and whole == 1 and each["rows"]:

@@ -11,7 +11,7 @@ from ..recipe.expand import group
 from ..scores.differences import difference
 from ..scores.files import read_shares
 from ..scores.statistics import LEVEL, interval, macro_average, standard_error
-from .collect import Results, evaluated_on
+from .collect import Results, judged_on
 
 Z = NormalDist().inv_cdf((1 + LEVEL) / 2)
 
@@ -92,7 +92,7 @@ def score_rows(results: Results) -> list[dict[str, Any]]:
         "macro": cell or None}; a cell has mean, standard_error, low, high as shares, questions, and (benchmarks only)
         samples, truncated_share, flags. Macro averages need every benchmark.
     """
-    benchmarks, rows = evaluated_on(results.recipe), []
+    benchmarks, rows = judged_on(results.recipe), []
     for name in results.recipe.targets.evaluate:
         members = group(results.recipe, name)
         entries = [(name, None, members)] if members != [name] else []
@@ -159,7 +159,7 @@ def difference_rows(results: Results) -> list[dict[str, Any]]:
     "better", "equal", "worse", "wording", "wording_with_seeds"}. `missing` names the scores that are not there.
     """
     found = []
-    benchmarks = evaluated_on(results.recipe)
+    benchmarks = judged_on(results.recipe)
     for comparison in results.recipe.targets.compare:
         sides = [group(results.recipe, name) for name in (comparison.a, comparison.b)]
         rows: list[dict[str, Any]] = []

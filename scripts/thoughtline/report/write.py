@@ -20,7 +20,7 @@ from ..common.names import MULTIPLE_CHOICE_LETTERS
 from ..recipe.expand import expand, group
 from ..recipe.schema import Recipe
 from . import agreement, durations, examples, headline, numbers, origins, plots, protocol, training
-from .collect import Results, collect, evaluated_on
+from .collect import Results, collect, evaluated_on, judged_on
 from .funnel import Step, problems_of, steps_of
 from .measures import measure_rows, shown
 from .scoreboard import MACRO, conclusion, difference_rows, score_rows
@@ -65,12 +65,14 @@ def recipe_of(settings: dict[str, Any]) -> Recipe:
 
 def _score_view(results: Results, rows: list[dict[str, Any]]) -> dict[str, Any]:
     columns = []
-    for name in evaluated_on(results.recipe):
+    for name in judged_on(results.recipe):
         some = next((score for (_, benchmark), score in results.scores.items() if benchmark == name), None)
         size = f"{some['questions']} questions, k = {some['samples']}" if some else "not scored"
         columns.append({"name": name, "size": size})
     metrics = []
     for (model, benchmark), score in results.scores.items():
+        if score["accuracy"] is None:
+            continue
         passes = {int(k): value["mean"] for k, value in score["pass_at_k"].items()}
         vote = (score["majority_vote"] or {}).get("mean")
         metrics.append(
@@ -104,7 +106,7 @@ def _score_view(results: Results, rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 def _score_plot(results: Results, rows: list[dict[str, Any]]) -> str:
     macro = [MACRO] if any(row["macro"] for row in rows) else []
-    names = [*macro, *evaluated_on(results.recipe)]
+    names = [*macro, *judged_on(results.recipe)]
     series = {}
     for row in rows:
         cells = [row["macro"] if name == MACRO else row["cells"][name] for name in names]
@@ -114,7 +116,7 @@ def _score_plot(results: Results, rows: list[dict[str, Any]]) -> str:
 
 
 def _difference_plot(results: Results, comparisons: list[dict[str, Any]]) -> str:
-    names = [MACRO, *evaluated_on(results.recipe)]
+    names = [MACRO, *judged_on(results.recipe)]
     names = [name for name in names if any(row["benchmark"] == name for each in comparisons for row in each["rows"])]
     series = {}
     for each in comparisons:

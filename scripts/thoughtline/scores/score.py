@@ -5,6 +5,7 @@
     model, benchmark, domain, sources   names; how many questions each source gave
     questions, samples                  n questions, k runs of each
     accuracy       {mean, standard_error, interval: [low, high], level, method}; all shares are 0..1
+                   null where every trace is rated, not judged right or wrong (verifier rating): then see measures
     runs           accuracy of each run, sample 0 first; null for a run without any judged trace
     pass_at_k      {"1": {mean, standard_error}, "2": ..., "4": ...} up to the fewest judged runs of a question
     majority_vote  {k, mean, standard_error, interval}; null for k < 3, without parsed answers, and for code and chat
@@ -51,7 +52,7 @@ QUESTION_SCORES = pa.schema(
         ("source", pa.string()),
         ("samples", pa.int32()),  # judged runs: all but verdicts `error`
         ("correct", pa.int32()),  # correct ones among them
-        ("p", pa.float64()),  # correct / samples; null when no run was judged
+        ("p", pa.float64()),  # correct / samples; null when no run was judged, or judged right or wrong
         ("statuses", pa.string()),  # JSON {verdict status: runs}, errors among them
         ("majority_answer", pa.string()),  # what most runs answered; null without parsed answers
         ("measures", pa.string()),  # JSON {name: [sum of values, sum of weights]} over judged runs
@@ -109,6 +110,11 @@ class Run:
     verifier: str
     fingerprint: str
     measures: dict[str, list[float]]
+
+    @property
+    def rates(self) -> bool:
+        """True where the verifier gives ratings, which are neither right nor wrong."""
+        return self.verifier == "rating"
 
     @property
     def correct(self) -> bool:
@@ -209,8 +215,12 @@ def _flags(asked: list[Asked], runs: list[Run]) -> list[str]:
             "{} of {} runs could not be judged (verifier error) and are left out of every figure",
         ),
         (
-            count(lambda run: run.status == "unparsed"),
+            count(lambda run: run.status == "unparsed" and not run.rates),
             "{} of {} runs got an unreadable judgement and count as not correct",
+        ),
+        (
+            count(lambda run: run.status == "unparsed" and run.rates),
+            "{} of {} runs got an unreadable rating, which is left out of the means",
         ),
         (count(lambda run: run.trace_status == "failed"), "{} of {} runs failed to generate"),
     ]
@@ -234,6 +244,7 @@ def summarise(asked: list[Asked], model: str, settings: dict[str, Any]) -> dict[
             "the verifier failed on every run",
             "look at the verdicts' evidence, then verify again",
         )
+    rated = any(run.rates for run in runs)
     shares = [each.correct / len(each.judged) for each in judged]
     by_run = [
         [each.runs[number].correct for each in judged if each.runs[number].status != "error"]
@@ -254,22 +265,29 @@ def summarise(asked: list[Asked], model: str, settings: dict[str, Any]) -> dict[
         "sources": dict(Counter(each.source for each in asked)),
         "questions": len(asked),
         "samples": settings["samples"],
-        "accuracy": {
+        "accuracy": None
+        if rated
+        else {
             **_with_interval(shares, sum(len(each.judged) for each in judged)),
             "method": "Wilson at the effective sample size, questions as the sampling unit",
         },
-        "runs": [mean(outcomes) if outcomes else None for outcomes in by_run],
+        "runs": [mean(outcomes) if outcomes and not rated else None for outcomes in by_run],
         "pass_at_k": {
             str(k): _mean_and_error([statistics.pass_at_k(len(each.judged), each.correct, k) for each in judged])
-            for k in statistics.powers_of_two(min(len(each.judged) for each in judged))
+            for k in statistics.powers_of_two(0 if rated else min(len(each.judged) for each in judged))
         },
-        "majority_vote": _vote(judged, settings["samples"]),
+        "majority_vote": None if rated else _vote(judged, settings["samples"]),
         "measures": sum_measures(each.measures for each in asked),
         "counts": {
             "traces": len(runs),
             **{status: statuses[status] for status in ("correct", "incorrect", "unparsed", "error")},
+            **({"rated": statuses["rated"]} if rated else {}),
         },
-        "reasons": dict(Counter(run.reason or run.status for run in runs if not run.correct)),
+        "reasons": dict(
+            Counter(
+                run.reason or run.status for run in runs if not run.correct and (run.reason or run.status != "rated")
+            )
+        ),
         "trace_statuses": dict(trace_statuses),
         "truncated_share": trace_statuses["truncated"] / len(runs),
         "completion_tokens": {"mean": mean(tokens), "median": median(tokens), "max": max(tokens)} if tokens else None,
@@ -289,7 +307,7 @@ def question_rows(asked: list[Asked]) -> list[dict[str, Any]]:
             "source": each.source,
             "samples": len(each.judged),
             "correct": each.correct,
-            "p": each.correct / len(each.judged) if each.judged else None,
+            "p": each.correct / len(each.judged) if each.judged and not any(run.rates for run in each.runs) else None,
             "statuses": canonical_json(dict(Counter(run.status for run in each.runs))),
             "majority_answer": None if each.domain in NO_VOTE else each.vote[1],
             "measures": canonical_json(each.measures),

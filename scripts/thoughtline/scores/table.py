@@ -67,6 +67,7 @@ def score_table(scores: Iterable[dict[str, Any]]) -> str:
     heads = [f"{each} (n={sizes[each]['questions']}, k={sizes[each]['samples']})" for each in benchmarks]
     lines = [["model", *heads, "mean"]]
     flagged = False
+    rated = sum(sizes[each]["accuracy"] is None for each in benchmarks)
     for model in models:
         line, parts = [model], []
         for benchmark in benchmarks:
@@ -76,13 +77,19 @@ def score_table(scores: Iterable[dict[str, Any]]) -> str:
                 continue
             accuracy = score["accuracy"]
             flagged = flagged or bool(score["flags"])
+            if accuracy is None:
+                found = score["measures"].get("rating")
+                line.append((measure_text("rating", found) if found else "-") + ("*" if score["flags"] else ""))
+                continue
             line.append(with_interval(accuracy["mean"], *accuracy["interval"]) + ("*" if score["flags"] else ""))
             parts.append((accuracy["mean"], accuracy["standard_error"]))
-        line.append(percent(macro_average(parts)[0]) if len(parts) == len(benchmarks) else "-")
+        line.append(percent(macro_average(parts)[0]) if parts and len(parts) == len(benchmarks) - rated else "-")
         lines.append(line)
     if len(benchmarks) == 1:
         lines = [line[:-1] for line in lines]
     notes = ["accuracy in percent [95 % interval], n questions, k runs of each"]
+    if rated:
+        notes.append("from 1 to 10: mean rating, which is in no mean of accuracies")
     if flagged:
         notes.append("* has flags:")
         notes += [

@@ -13,7 +13,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,16 @@ class Request:
     question_id: str
     sample: int
     seed: int
+    messages: Messages
+    turns: tuple[str, ...] = ()
+    """Further user messages, each sent once the one before is answered."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """How a request ended: the last turn's reply, and the messages that it answers."""
+
+    reply: Reply
     messages: Messages
 
 
@@ -87,12 +97,44 @@ def requests_of(questions: list[Row], settings: dict[str, Any], revision: str) -
         for sample in range(settings["samples"]):
             key = trace_id(question["question_id"], messages, revision, settings["sampling"], sample)
             seed = seed_of(key, settings["seed"])
-            found.append(Request(key, question["question_id"], sample, seed, messages))
+            found.append(Request(key, question["question_id"], sample, seed, messages, tuple(question["turns"] or ())))
     return found
 
 
-def row_of(request: Request, reply: Reply) -> Row:
+def _summed(replies: list[Reply], name: str) -> int | None:
+    known = [getattr(reply, name) for reply in replies if getattr(reply, name) is not None]
+    return sum(known) if known else None
+
+
+async def converse(client: ChatClient, request: Request, sampling: dict[str, Any]) -> Answer:
+    """Ask turn after turn, each with the replies before it; a turn that fails or is refused ends the conversation.
+
+    The answer's reply is the last one, with the tokens of all; it is truncated if any turn's was cut off. Turns have
+    seeds of their own. The thinking of a turn is not sent on, as chat templates of reasoning models do not either.
+    """
+    messages = request.messages
+    replies = [await client.complete(messages, sampling, request.seed)]
+    for number, turn in enumerate(request.turns, start=2):
+        if replies[-1].status in ("failed", "refused"):
+            break
+        said = {"role": "assistant", "content": replies[-1].response or ""}
+        messages = [*messages, said, {"role": "user", "content": turn}]
+        seed = seed_of(f"{request.trace_id}/{number}", request.seed)
+        replies.append(await client.complete(messages, sampling, seed))
+    last = replies[-1]
+    cut_off = last.status == "finished" and any(reply.status == "truncated" for reply in replies)
+    whole = replace(
+        last,
+        status="truncated" if cut_off else last.status,
+        prompt_tokens=_summed(replies, "prompt_tokens"),
+        completion_tokens=_summed(replies, "completion_tokens"),
+    )
+    return Answer(whole, messages)
+
+
+def row_of(request: Request, answer: Answer) -> Row:
     """A row of rows.TRACES."""
+    reply = answer.reply
     return {
         "trace_id": request.trace_id,
         "question_id": request.question_id,
@@ -105,7 +147,7 @@ def row_of(request: Request, reply: Reply) -> Row:
         "error": reply.error,
         "prompt_tokens": reply.prompt_tokens,
         "completion_tokens": reply.completion_tokens,
-        "messages": canonical_json(request.messages),
+        "messages": canonical_json(answer.messages),
     }
 
 
@@ -132,7 +174,7 @@ async def complete_all(
     """
     rows: list[Row] = []
     waiting = iter(requests)
-    running: dict[asyncio.Task[Reply], Request] = {}
+    running: dict[asyncio.Task[Answer], Request] = {}
     started = time.monotonic()
 
     async def collect(seconds: float) -> None:
@@ -140,8 +182,8 @@ async def complete_all(
         replies = [(running.pop(task), task) for task in done]
         broken = [task.exception() for _, task in replies if task.exception()]
         answered = [(request, task.result()) for request, task in replies if not task.exception()]
-        fresh = [row_of(request, reply) for request, reply in answered]
-        journal.append(*[row for row, (_, reply) in zip(fresh, answered, strict=True) if reply.permanent])
+        fresh = [row_of(request, answer) for request, answer in answered]
+        journal.append(*[row for row, (_, answer) in zip(fresh, answered, strict=True) if answer.reply.permanent])
         rows.extend(fresh)
         rate = client.usage.completion_tokens / (time.monotonic() - started)
         progress.advance(len(fresh), f"{rate:.0f} tokens/s")
@@ -157,7 +199,7 @@ async def complete_all(
                 raise OutOfTime
             check()
             while len(running) < concurrency and (request := next(waiting, None)):
-                running[asyncio.create_task(client.complete(request.messages, sampling, request.seed))] = request
+                running[asyncio.create_task(converse(client, request, sampling))] = request
             if not running:
                 return rows
             await collect(1.0)

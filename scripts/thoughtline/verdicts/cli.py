@@ -126,7 +126,7 @@ def _positive(text: str) -> int:
 
 def _asks(settings: dict[str, Any]) -> bool:
     """Whether a judge has a say in the verdicts."""
-    return settings["verifier"]["verifier"] in ("judge", "combined")
+    return settings["verifier"]["verifier"] in ("judge", "combined", "rating")
 
 
 def _judged(path: Path) -> dict[str, int]:
@@ -134,10 +134,12 @@ def _judged(path: Path) -> dict[str, int]:
     found = Counter[str](asked=0, repaired=0, unparsed=0)
     for row in read_rows(path, VERDICTS, ["status", "evidence", "verifier"]):
         evidence = json.loads(row["evidence"])
+        for turn in evidence["turns"] if row["verifier"] == "rating" else []:
+            found.update(asked=bool(turn["judge"]), repaired=len(turn["judge"]) > 1, unparsed=turn["rating"] is None)
         judge = (
             evidence.get("judge") if row["verifier"] == "combined" else {"status": row["status"], "evidence": evidence}
         )
-        if judge and (replies := judge["evidence"].get("judge")) is not None:
+        if judge and isinstance(replies := judge["evidence"].get("judge"), list):
             found.update(asked=1, repaired=len(replies) > 1, unparsed=judge["status"] == "unparsed")
     return dict(found)
 

@@ -25,13 +25,15 @@ from .verdict import Closing, Verdict, Verifier, excerpt, fingerprint_of
 
 MODULES = {
     "math_verify": "math", "code": "code", "judge": "judge", "combined": "combine", "exact": "exact", "choice": "choice",
-    "instructions": "instructions",
+    "instructions": "instructions", "rating": "rating",
 }  # fmt: skip
 """Verifier -> its module here, loaded by name: the code of one does not count in the results of another.
 Each has `create(settings, options) -> Verifier`."""
 QUESTION_COLUMNS = ["question_id", "problem", "answer", "choices", "tests"]
 TRACE_COLUMNS = ["trace_id", "question_id", "sample", "status", "response"]
 JUDGED_BY = ("problem", "answer", "choices", "tests")
+MORE_COLUMNS = {"rating": (["turns", "references"], ["messages"])}
+"""Verifier -> further columns of questions and of traces that it judges by."""
 
 
 @dataclass(frozen=True)
@@ -116,18 +118,23 @@ def _writable(text: str | None) -> str | None:
 
 def key_of(question: dict[str, Any], trace: dict[str, Any]) -> str:
     """Identity of a verdict in the journal: all that it is judged by."""
-    return digest([*(question[name] for name in JUDGED_BY), *(trace[name] for name in TRACE_COLUMNS)], 32)
+    judged_by = [name for name in question if name in JUDGED_BY or name not in QUESTION_COLUMNS]
+    return digest([*(question[name] for name in judged_by), *trace.values()], 32)
 
 
-def jobs_of(questions_path: Path, traces_path: Path) -> dict[str, tuple[dict[str, Any], dict[str, Any]]]:
-    """Key -> (question, trace) for each trace.
+def jobs_of(
+    questions_path: Path, traces_path: Path, verifier: str = "none"
+) -> dict[str, tuple[dict[str, Any], dict[str, Any]]]:
+    """Key -> (question, trace) for each trace, with the columns that `verifier` judges by.
 
     Raises:
         UserError: a trace answers a question that is not there, or occurs twice.
     """
-    questions = {row["question_id"]: row for row in read_rows(questions_path, QUESTIONS, QUESTION_COLUMNS)}
+    of_questions, of_traces = MORE_COLUMNS.get(verifier, ([], []))
+    rows = read_rows(questions_path, QUESTIONS, QUESTION_COLUMNS + of_questions)
+    questions = {row["question_id"]: row for row in rows}
     jobs, seen = {}, set()
-    for trace in read_rows(traces_path, TRACES, TRACE_COLUMNS):
+    for trace in read_rows(traces_path, TRACES, TRACE_COLUMNS + of_traces):
         if trace["question_id"] not in questions:
             raise UserError(
                 str(traces_path), f"trace {trace['trace_id']} answers question {trace['question_id']}",
@@ -168,7 +175,8 @@ def verify_traces(
 
     Args:
         settings: complete settings (complete.complete).
-        questions, traces: Parquet files of QUESTIONS and TRACES (only QUESTION_COLUMNS and TRACE_COLUMNS are read).
+        questions, traces: Parquet files of QUESTIONS and TRACES (of them QUESTION_COLUMNS, TRACE_COLUMNS and the
+            verifier's MORE_COLUMNS are read).
         out: the Parquet file of VERDICTS, sorted by question_id, sample, trace_id.
         work: folder of the journal.
         workers: verdicts in hand at once.
@@ -178,7 +186,7 @@ def verify_traces(
         UserError: the input is wrong, or a judge's service is down.
     """
     deadline, options = deadline or Deadline(), options or Options()
-    jobs = jobs_of(questions, traces)
+    jobs = jobs_of(questions, traces, settings["verifier"]["verifier"])
     with load(settings, options) as first:  # type: ignore[attr-defined]
         fingerprint = first.fingerprint
     header = {"stage": "verdicts", "fingerprint": fingerprint}
