@@ -151,6 +151,8 @@ class Mapping:
         value = plain(self._value(row, role))
         if not value:
             return None
+        if role == "references" and isinstance(value, list):  # some are numbers
+            value = [text_of(each) or "" for each in value]
         if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
             raise Unusable("bad_turns")
         if role == "turns" and not all(each.strip() for each in value):
