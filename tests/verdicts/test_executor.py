@@ -24,7 +24,14 @@ PATIENT = Limits(wall_seconds=60)
 
 def run_in(jail, program, stdin=b"", limits=PATIENT):
     """(exit, standard output, errors) of one run; exits by signals are negative."""
-    request = {"form": "program", "program": program, "prelude": "", "count": 1, "sizes": [len(stdin)]}
+    request = {
+        "form": "program",
+        "program": program,
+        "prelude": "",
+        "count": 1,
+        "careful": False,
+        "sizes": [len(stdin)],
+    }
     with jail.run(request, stdin, stdin, limits) as run:
         run.wait()
         return run.exit, run.output(), run.errors(), run.timed_out

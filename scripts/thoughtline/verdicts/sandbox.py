@@ -24,15 +24,18 @@ import os
 import select
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .cgroups import Group
-from .jail import server
+
+if TYPE_CHECKING:  # never loaded here, but what runs in there counts among what decides a verdict
+    from .jail import grader, start  # noqa: F401
 
 SCRATCH_MB = 64
 """A program may write this much to its scratch folder."""
@@ -52,7 +55,10 @@ PROTECTIONS: dict[str, tuple[frozenset[str], ...]] = {
 """Protection -> sets of layers, any one of which gives it."""
 START_SECONDS = 120
 """A jail must be ready within this time, however loaded the machine is."""
-_START = "import sys; sys.path.insert(0, {root!r}); from {server} import main; main()"
+REQUEST, REPORT = struct.Struct("<ddII"), struct.Struct("<id?")
+"""As in jail/server.py, which cannot be loaded here (see jail/start.py)."""
+START = "thoughtline.verdicts.jail.start"
+_START = "import sys; sys.path.insert(0, {root!r}); from {start} import main; main()"
 
 
 @dataclass(frozen=True)
@@ -158,10 +164,7 @@ class Run:
             handles.append(memory_file(data))
             self._stack.callback(os.close, handles[-1])
         self._handles = handles
-        message = json.dumps(
-            {"seconds": limits.seconds, "wall_seconds": limits.wall, "memory_mb": limits.memory_mb,
-             "output_mb": limits.output_mb}
-        ).encode()  # fmt: skip
+        message = REQUEST.pack(limits.seconds, limits.wall, limits.memory_mb, limits.output_mb)
         jail.send(message, [*handles, theirs.fileno()])
         theirs.close()
 
@@ -196,9 +199,9 @@ class Run:
         except OSError:
             return None
 
-    def _report(self, report: dict[str, Any]) -> None:
-        self.exit, self.cpu = os.waitstatus_to_exitcode(report["exit"]), report["cpu"]
-        self.timed_out, self._reported = report["timed_out"], True
+    def _report(self, report: bytes) -> None:
+        status, self.cpu, self.timed_out = REPORT.unpack(report)
+        self.exit, self._reported = os.waitstatus_to_exitcode(status), True
 
     def wait(self) -> None:
         """Until it has ended; messages are dropped."""
@@ -212,7 +215,10 @@ class Run:
 
     def output(self, begin: int = 0, end: int | None = None) -> bytes:
         """Standard output from `begin` to `end`."""
-        return content(self._handles[1], begin, self._limits.output if end is None else end)
+        return content(self._handles[1], begin, self._within(end))
+
+    def _within(self, end: int | None) -> int:
+        return self._limits.output if end is None else min(end, self._limits.output)
 
     def errors(self) -> bytes:
         """The last 4,000 bytes of standard error."""
@@ -221,7 +227,7 @@ class Run:
 
     def results(self, begin: int = 0, end: int | None = None) -> bytes:
         """What calls returned, from `begin` to `end`."""
-        return content(self._handles[3], begin, self._limits.output if end is None else end)
+        return content(self._handles[3], begin, self._within(end))
 
     def __enter__(self) -> Run:
         return self
@@ -237,6 +243,7 @@ class Sandbox:
         mode: one of MODES; default: the best that works here.
         preload: modules to import before the first program.
         without: layers to leave out (to try what is left).
+        grader: it is for graders of assert-style tests.
 
     Attributes:
         layers: the layers that the kernel has put up.
@@ -246,11 +253,18 @@ class Sandbox:
         SandboxError: it cannot be built.
     """
 
-    def __init__(self, mode: str | None = None, preload: tuple[str, ...] = (), without: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        mode: str | None = None,
+        preload: tuple[str, ...] = (),
+        without: tuple[str, ...] = (),
+        grader: bool = False,
+    ) -> None:
         self.mode = mode or best_mode()[0]
         # With a file system of its own the jail needs no folder on ours.
         self._folder = tempfile.TemporaryDirectory(prefix="thoughtline-") if self.mode == "none" else None
         self._group = None if "cgroup" in without else Group.make()
+        self._kills = 0
         self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         root = str(Path(__file__).resolve().parents[2])
         config = {
@@ -262,11 +276,12 @@ class Sandbox:
             "fallback": self._folder.name if self._folder else "",
             "scratch_mb": SCRATCH_MB,
             "environment": {"OPENBLAS_NUM_THREADS": "1"},
+            "grader": grader,
             "preload": [name for name in preload if name in _packages()],
             "without": list(without),
         }
         # -s -S -P: no site-packages, nothing importable from here; a fixed hash seed, since the order of a set must not decide.
-        start = _START.format(root=root, server=server.__name__)
+        start = _START.format(root=root, start=START)
         command = [_interpreter(), "-s", "-S", "-P", "-B", "-X", "utf8", "-c", start, json.dumps(config)]
         with theirs, tempfile.TemporaryFile() as errors:
             self._process = subprocess.Popen(
@@ -277,7 +292,7 @@ class Sandbox:
             if self._group:
                 self._group.add(self._process.pid)
             try:
-                found = self.receive(START_SECONDS)
+                found = json.loads(self.receive(START_SECONDS))
             except SandboxError:
                 self.close()
                 errors.seek(0)
@@ -296,7 +311,7 @@ class Sandbox:
         except OSError as error:
             raise SandboxError(f"the sandbox has ended ({error})") from None
 
-    def receive(self, seconds: float) -> dict[str, Any]:
+    def receive(self, seconds: float) -> bytes:
         """The server's next message.
 
         Raises:
@@ -309,18 +324,19 @@ class Sandbox:
             raise SandboxError(f"the sandbox does not answer ({error})") from None
         if not message:
             raise SandboxError("the sandbox has ended")
-        return json.loads(message)
+        return message
 
     def run(self, request: dict[str, Any], inputs: bytes, stdin: bytes, limits: Limits, **more: Any) -> Run:
         """Start a child; see Run, and jail/server.py for `request`."""
         if self._group:
             self._group.limit_memory((limits.memory_mb + 3 * limits.output_mb + SCRATCH_MB) << 20)
+            self._kills = self._group.kills()
         return Run(self, request, inputs, stdin, limits, **more)
 
     @property
-    def out_of_memory(self) -> int:
-        """How often the kernel has killed a process of the jail's group for its memory."""
-        return self._group.kills() if self._group else 0
+    def out_of_memory(self) -> bool:
+        """Whether the kernel has killed a process of the jail's group for its memory since the last run began."""
+        return self._group is not None and self._group.kills() > self._kills
 
     def close(self) -> None:
         """End every process in it; nothing of it stays on disk."""

@@ -8,6 +8,7 @@ that the next might meet: a file, a thread, a changed environment, much CPU time
 from __future__ import annotations
 
 import atexit
+import builtins
 import contextlib
 import gc
 import io
@@ -24,18 +25,24 @@ from typing import Any
 SEED = 20_250_128
 """Every test starts from the same random state, so that a verdict on a randomised program can be repeated."""
 
+VISIBLE_END = ("open", "IO", "Writer", "__del__", "finalize")
+"""A program that has none of these words makes nothing whose end can be seen (a file that is written, a method that is called)."""
+
+
+def _stream(descriptor: int, mode: str, name: str, errors: str, line_by_line: bool = False) -> io.TextIOWrapper:
+    raw = io.FileIO(descriptor, mode, closefd=False)
+    raw.name = name
+    buffer = io.BufferedReader(raw) if mode == "r" else io.BufferedWriter(raw)
+    stream = io.TextIOWrapper(buffer, "utf-8", errors, "\n", line_by_line)
+    stream.mode = mode  # type: ignore[misc]
+    return stream
+
 
 def open_streams() -> None:
     """sys.stdin, stdout and stderr on descriptors 0 to 2, as a new interpreter opens them (UTF-8 mode)."""
-    sys.stdin = sys.__stdin__ = io.TextIOWrapper(
-        io.BufferedReader(io.FileIO(0, "r", closefd=False)), "utf-8", "surrogateescape", "\n"
-    )
-    sys.stdout = sys.__stdout__ = io.TextIOWrapper(
-        io.BufferedWriter(io.FileIO(1, "w", closefd=False)), "utf-8", "surrogateescape", "\n"
-    )
-    sys.stderr = sys.__stderr__ = io.TextIOWrapper(
-        io.BufferedWriter(io.FileIO(2, "w", closefd=False)), "utf-8", "backslashreplace", "\n", True
-    )
+    sys.stdin = sys.__stdin__ = _stream(0, "r", "<stdin>", "surrogateescape")
+    sys.stdout = sys.__stdout__ = _stream(1, "w", "<stdout>", "surrogateescape")
+    sys.stderr = sys.__stderr__ = _stream(2, "w", "<stderr>", "backslashreplace", True)
 
 
 def new_module(name: str, prelude: CodeType | None) -> dict[str, Any]:
@@ -62,18 +69,29 @@ def exit_status(error: BaseException) -> int:
     return 1
 
 
-def finish(namespace: dict[str, Any]) -> None:
-    """What an interpreter does at its end: wait for threads, run exit functions, flush, let go of everything."""
-    for thread in threading.enumerate():
-        if thread is not threading.current_thread() and not thread.daemon:
-            thread.join()
-    atexit._run_exitfuncs()
-    streams = sys.stdout, sys.stderr
-    namespace.clear()  # a file that was never closed is written when the last reference to it goes
-    gc.collect()
+def _flush(*streams: Any) -> None:
     for stream in streams:
-        if not stream.closed:
+        if not getattr(stream, "closed", True):
             stream.flush()
+
+
+def finish(namespace: dict[str, Any], collect: bool = True) -> None:
+    """What an interpreter does at its end: wait for threads, run exit functions, flush, let go of everything.
+
+    Args:
+        collect: there may be something in a cycle of references whose end can be seen.
+    """
+    if threading.active_count() > 1:
+        for thread in threading.enumerate():
+            if thread is not threading.current_thread() and not thread.daemon:
+                thread.join()
+    atexit._run_exitfuncs()
+    _flush(sys.stdout, sys.stderr)
+    sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__
+    namespace.clear()  # a file that was never closed is written when the last reference to it goes
+    if collect:
+        gc.collect()
+    _flush(sys.stdout, sys.stderr)
 
 
 def convert(value: object) -> object:
@@ -97,8 +115,9 @@ class Stream:
     """The tests of one request, one after the other in this process.
 
     Args:
-        request: {"program", "prelude", "form": "program"|"call", "name"?, "count", "sizes"|"arguments", "pause_after":
-            CPU seconds after which a fresh child goes on, "file_bytes": the largest input that can be written here}.
+        request: {"program", "prelude", "form": "program"|"call", "name"?, "count", "sizes"|"arguments", "careful"?: the
+            program may change built-in names, "pause_after": CPU seconds after which a fresh child goes on,
+            "file_bytes": the largest input that can be written here}.
         inputs: all inputs of the form "program", one after the other.
         line: where the supervisor says how many tests to run, and is told where the output of each ends.
         result: descriptor for the results of calls.
@@ -108,15 +127,18 @@ class Stream:
     def __init__(self, request: dict[str, Any], inputs: bytes, line: socket.socket, result: int, scratch: str) -> None:
         self.request, self.inputs, self.line, self.result, self.scratch = request, inputs, line, result, scratch
         self.stdin, self.stdout = os.dup(0), os.dup(1)  # a program may close its own
-        self.kept = result if request["form"] == "call" else self.stdout
         self.environment = dict(os.environ)
+        self.saved = dict(vars(builtins)) if request.get("careful") else None
+        self.visible_end = any(word in request["program"] for word in VISIBLE_END)
+        self.randomised = "random" in request["program"]
+        self.kept = result if request["form"] == "call" else self.stdout
         self.ends: list[int] = []
         self.position = 0
 
     def run(self) -> int:
         """Run until the tests are over, one goes wrong, or a fresh child must go on; returns the exit status."""
         request = self.request
-        code = compile(request["program"], "program.py", "exec", dont_inherit=True)
+        code = compile(request["program"].removeprefix("\ufeff"), "program.py", "exec", dont_inherit=True)
         prelude = compile(request["prelude"], "prelude.py", "exec") if request["prelude"] else None
         self.line.send(b"compiled")
         one = self.call if request["form"] == "call" else self.program
@@ -127,9 +149,9 @@ class Stream:
             if number == granted or (number and not self.prepare(number)):
                 return 0
             status = one(number, code, prelude)
-            if status:
+            if status is None or status:
                 self.tell()
-                return status
+                return status or 0
             try:
                 self.ends.append(os.fstat(self.kept).st_size)
                 if number + 1 < count and not self.clean():
@@ -176,43 +198,58 @@ class Stream:
         os.lseek(1, 0, os.SEEK_END)
         return True
 
-    def begin(self) -> None:
+    def restore(self) -> None:
+        """Built-in names as they were, so that what follows can count on them."""
+        if self.saved is not None:
+            live = self.saved["vars"](builtins)
+            live.clear()
+            live.update(self.saved)
+
+    def begin(self, number: int) -> None:
         """A new interpreter's state, as far as programs look."""
         open_streams()
         sys.argv = ["program.py"]
         sys.set_int_max_str_digits(0)
-        random.seed(SEED)
+        if number and self.randomised:
+            random.seed(SEED)
         if numpy := sys.modules.get("numpy"):
             numpy.random.seed(SEED % 2**32)
 
     def program(self, number: int, code: CodeType, prelude: CodeType | None) -> int:
         """Run the program as a script."""
         self.position += self.request["sizes"][number]
-        self.begin()
+        self.begin(number)
         namespace = new_module("__main__", prelude)
         status = 0
         try:
             exec(code, namespace)
         except BaseException as error:
+            self.restore()
             status = exit_status(error)
             del error
-        finish(namespace)
+        self.restore()
+        finish(namespace, self.visible_end)
+        self.restore()
         return status
 
-    def call(self, number: int, code: CodeType, prelude: CodeType | None) -> int:
-        """Load the program as a module and call its function; the result is written down as JSON."""
-        dumps, write, text = json.dumps, os.write, b""
-        self.begin()
+    def call(self, number: int, code: CodeType, prelude: CodeType | None) -> int | None:
+        """Load the program as a module and call its function; the result is written down as JSON. None: it did not return."""
+        dumps, write, text, returned = json.dumps, os.write, b"", False
+        self.begin(number)
         namespace = new_module("program", prelude)
         status = 0
         try:
             exec(code, namespace)
             function = function_of(namespace, self.request["name"])
             text = dumps(function(*self.request["arguments"][number]), default=convert).encode()
+            returned = True
             while text:
                 text = text[write(self.result, text) :]
         except BaseException as error:
+            self.restore()
             status = exit_status(error)
             del error
-        finish(namespace)
-        return status
+        self.restore()
+        finish(namespace, self.visible_end)
+        self.restore()
+        return status if status or returned else None

@@ -1,25 +1,31 @@
 """The fork server: shuts itself in, says what protects it, then forks a child for each request.
 
-Protocol (a Unix SOCK_SEQPACKET socket, JSON). The server sends {"layers": [...], "refused": {layer: why}}. A request is a message
-{"seconds", "wall_seconds", "memory_mb", "output_mb"} with the descriptors [stdin, stdout, stderr, result, request, line]; the
-request's file, which only the child reads, holds one line of JSON (see program.Stream, asserts.serve, asserts.grade; "form" says which)
-and then the inputs. `line` is the child's own socket. The answer is {"exit": wait status, "cpu": seconds, "timed_out": bool},
-sent when nothing that the child has started is alive any more and its folder is empty.
+Protocol (a Unix SOCK_SEQPACKET socket). The server sends {"layers": [...], "refused": {layer: why}} as JSON. A request is a message
+REQUEST (CPU seconds, wall-clock seconds, MB of memory, MB of output) with the descriptors [stdin, stdout, stderr, result, request, line]; the
+request's file, which only the child reads, holds one line of JSON (see program.Stream, asserts.serve, grader.grade; "form" says which)
+and then the inputs. `line` is the child's own socket. The answer is a REPORT (wait status, CPU
+seconds, whether it timed out), sent when nothing that the child has started is alive any more and its folder is empty.
 """
 
 from __future__ import annotations
 
+import _signal
+import _sitebuiltins
+import builtins
 import contextlib
 import gc
 import importlib
 import json
 import os
+import random
 import select
 import signal
 import socket
+import struct
 import sys
 import time
-from pathlib import Path
+from types import ModuleType
+from typing import NamedTuple
 
 from . import asserts, landlock, limits, namespaces, program, seccomp
 from .kernel import PR_SET_CHILD_SUBREAPER, PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS, PR_SET_PDEATHSIG, process_control
@@ -30,15 +36,26 @@ PAUSE_PART = 4
 """A child that has used this part of its CPU time lets a fresh one go on with the next test."""
 IDLE_STEP, IDLE_STEPS = 1.0, 10
 """A child that sleeps and uses no CPU time at all for IDLE_STEPS looks in a row, IDLE_STEP seconds apart, is waiting for nothing."""
+REQUEST, DESCRIPTORS, REPORT = struct.Struct("<ddII"), struct.Struct("6i"), struct.Struct("<id?")
+"""Messages; JSON would make every fork dearer, by the memory that it touches."""
+SHORTEST = 0.01
+"""Seconds between looks at a child that has almost used up its CPU time."""
 DEEPEST = 100_000
 """Levels of folders that are emptied; a scratch folder in memory holds fewer files."""
 COMMON = (
-    "array", "bisect", "calendar", "cmath", "collections", "collections.abc", "contextlib", "copy", "dataclasses", "datetime",
-    "decimal", "enum", "fractions", "functools", "heapq", "io", "itertools", "json", "math", "operator", "os", "queue",
-    "random", "re", "statistics", "string", "struct", "sys", "textwrap", "threading", "time", "traceback", "typing",
-    "unicodedata",
+    "array", "bisect", "collections", "collections.abc", "copy", "enum", "functools", "heapq", "io", "itertools", "math",
+    "operator", "queue", "random", "re", "string", "struct", "time", "typing",
 )  # fmt: skip
-"""What programs import most: loaded once, before the first program."""
+"""What programs import most: loaded once, before the first program. Each module here makes every fork dearer."""
+
+
+class Limit(NamedTuple):
+    """A request's limits."""
+
+    seconds: float
+    wall: float
+    memory_mb: int
+    output_mb: int
 
 
 class Jail:
@@ -177,34 +194,41 @@ def sleeps(process: int) -> bool:
     """Whether every thread of a process waits for an event (not for a core, nor for a disk)."""
     try:
         threads = os.listdir(f"/proc/{process}/task")
-        states = [
-            Path(f"/proc/{process}/task/{thread}/stat").read_text(encoding="utf-8", errors="replace")
-            for thread in threads
-        ]
+        states = []
+        for thread in threads:
+            with open(f"/proc/{process}/task/{thread}/stat", encoding="utf-8", errors="replace") as stream:
+                states.append(stream.read())
     except OSError:
         return False
     return all(state.rpartition(")")[2].split()[0] in "ST" for state in states)
 
 
-def wait(child: int, seconds: float, control: socket.socket, wake: int, watch_idle: bool) -> bool:
-    """Wait until `child` has ended (True); False when `seconds` have passed, it sleeps for ever, or nobody wants it any more.
+def wait(child: int, limit: Limit, control: socket.socket, wake: int, watch_idle: bool) -> bool:
+    """Wait until `child` has ended, and end it if its CPU time is used up (True); False when the wall-clock limit has passed, it
+    sleeps for ever, or nobody wants it any more.
 
-    Only the end of the process is waited for, never the end of a file that another process may hold open.
+    Only the end of the process is waited for, never the end of a file that another process may hold open. The kernel's own
+    limit of CPU time counts whole seconds and is for the case that this server dies.
     """
-    end = time.monotonic() + seconds
-    idle, before = 0, -1.0
+    end = time.monotonic() + limit.wall
+    idle, before, used = 0, -1.0, 0.0
     while True:
         state = os.waitid(os.P_PID, child, os.WEXITED | os.WSTOPPED | os.WNOHANG | os.WNOWAIT)
         if state is not None:
             return state.si_code not in (os.CLD_STOPPED, os.CLD_TRAPPED)
         left = end - time.monotonic()
-        ready, _, _ = select.select([wake, control], [], [], max(0.0, min(left, IDLE_STEP)))
+        pause = min(left, IDLE_STEP, max(limit.seconds - used, SHORTEST))
+        ready, _, _ = select.select([wake, control], [], [], max(0.0, pause))
         if control in ready or left <= 0:
             return False
         if wake in ready:
             os.read(wake, 4096)
-        elif watch_idle:
+            continue
+        with contextlib.suppress(OSError):  # it has just ended
             used = cpu_time(child)
+        if used > limit.seconds:
+            return True
+        if watch_idle and pause == IDLE_STEP:
             idle = idle + 1 if used == before and sleeps(child) else 0
             before = used
             if idle >= IDLE_STEPS:
@@ -218,10 +242,10 @@ class Job:
         self.request, self.inputs, self.line, self.result = request, inputs, line, result
 
 
-def become(limit: dict, descriptors: list[int], others: tuple[int, ...], jail: Jail, baseline: int) -> Job:
+def become(limit: Limit, descriptors: list[int], others: tuple[int, ...], jail: Jail, baseline: int) -> Job:
     """In the forked child: take the run's descriptors and limits."""
     signal.set_wakeup_fd(-1)
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)  # (signal's own function wraps this in enumerations)
     for number, descriptor in enumerate(descriptors[:3]):
         os.dup2(descriptor, number)
     result, request, line = descriptors[3:]
@@ -232,9 +256,9 @@ def become(limit: dict, descriptors: list[int], others: tuple[int, ...], jail: J
     os.close(request)
     end = text.index(b"\n")
     header, inputs = json.loads(text[:end]), text[end + 1 :]
-    header["pause_after"] = limit["seconds"] / PAUSE_PART
-    header["file_bytes"] = limit["output_mb"] << 20
-    limits.set_for_run(limit["seconds"], baseline + len(inputs) + (limit["memory_mb"] << 20), limit["output_mb"] << 20)
+    header["pause_after"] = limit.seconds / PAUSE_PART
+    header["file_bytes"] = limit.output_mb << 20
+    limits.set_for_run(limit.seconds, baseline + len(inputs) + (limit.memory_mb << 20), limit.output_mb << 20)
     process_control(PR_SET_DUMPABLE, 1)
     if jail.filter:
         jail.filter.set_process(os.getpid())
@@ -255,34 +279,39 @@ def loop(control: socket.socket, jail: Jail, baseline: int) -> Job | None:
     signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
     watch_idle = os.path.exists("/proc/self/stat") and os.access("/proc/self/stat", os.R_OK)
     while True:
-        message, descriptors, _, _ = socket.recv_fds(control, 256, 6)
+        message, extra, _, _ = control.recvmsg(REQUEST.size, socket.CMSG_LEN(DESCRIPTORS.size))
         if not message:
             return None
-        limit = json.loads(message)
+        limit, descriptors = Limit(*REQUEST.unpack(message)), list(DESCRIPTORS.unpack(extra[0][2]))
         child = os.fork()
         if child == 0:
             return become(limit, descriptors, (control.fileno(), wake, waker), jail, baseline)
         for descriptor in descriptors:
             os.close(descriptor)
-        ended = wait(child, limit["wall_seconds"], control, wake, watch_idle)
+        ended = wait(child, limit, control, wake, watch_idle)
         os.kill(child, signal.SIGKILL)
         _, status, usage = os.wait4(child, 0)
-        kill_others(jail)
-        empty(jail.scratch)
-        report = {"exit": status, "cpu": usage.ru_utime + usage.ru_stime, "timed_out": not ended}
+        if not jail.filter:  # with it there is nothing but the child: it could not fork
+            kill_others(jail)
+        if os.listdir(jail.scratch):
+            empty(jail.scratch)
         try:
-            control.send(json.dumps(report).encode())
+            control.send(REPORT.pack(status, usage.ru_utime + usage.ru_stime, not ended))
         except OSError:
             return None
 
 
-def do(job: Job, scratch: str) -> int:
-    """In the child: what the request asks for; returns the exit status."""
+def do(job: Job, scratch: str, grader: ModuleType | None) -> int:
+    """In the child: what the request asks for; returns the exit status.
+
+    Args:
+        grader: the module grader, in a jail for graders.
+    """
     form = job.request["form"]
     if form == "serve":
         return asserts.serve(job.request, job.line)
     if form == "grade":
-        return asserts.grade(job.request, job.line, job.result, job.request["file_bytes"])
+        return grader.grade(job.request, job.line, job.result, job.request["file_bytes"])
     return program.Stream(job.request, job.inputs, job.line, job.result, scratch).run()
 
 
@@ -291,6 +320,10 @@ def main() -> None:
     config = json.loads(sys.argv[1])
     for name in COMMON:
         importlib.import_module(name)
+    grader = importlib.import_module(f"{__package__}.grader") if config["grader"] else None
+    random.seed(program.SEED)
+    for name in ("exit", "quit"):  # as a full interpreter has them
+        setattr(builtins, name, _sitebuiltins.Quitter(name, "the end of the input"))
     jail = shut_in(config)
     sys.path[:] = [path for path in sys.path if path != config["root"]] + [jail.packages]
     for name in [name for name in sys.modules if name.partition(".")[0] == __name__.partition(".")[0]]:
@@ -326,7 +359,7 @@ def main() -> None:
         os._exit(0)
     control.detach()
     try:
-        status = do(job, jail.scratch)
+        status = do(job, jail.scratch, grader)
     except BaseException as error:  # compiling failed, or the program has broken what runs it
         status = program.exit_status(error)
     with contextlib.suppress(BaseException):
