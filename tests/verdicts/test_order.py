@@ -88,7 +88,7 @@ def test_order_workers_and_batches_change_no_verdict(tmp_path):
             case.name,
             row,
         )
-    for number, workers in enumerate((2, 8)):
+    for number, workers in enumerate((2, 32)):
         order = random.Random(number)
         order.shuffle(questions)
         order.shuffle(traces)

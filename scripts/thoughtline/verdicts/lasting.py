@@ -11,9 +11,8 @@ _WORDS = re.compile(
     r"builtins|__self__|__dict__|\b(?:set|del)attr\b|\bmodules\b|\bimportlib\b|\bctypes\b|\bgc\b|\b_getframe\b|_current_frames"
 )
 _IMPORTS = re.compile(r"^[ \t]*(?:import|from)[ \t]+(.+)$", re.M)
-_STORES = re.compile(
-    r"(?:^|[;:=,(]|\bdel[ \t])[ \t]*([A-Za-z_]\w*)\.([\w.]+)[ \t]*(?:[-+*/%|&^@]|//|\*\*|<<|>>)?(?:=(?!=)|$|;)", re.M
-)
+_ASSIGNS = re.compile(r"(?:^|[;:=,(])[ \t]*([A-Za-z_]\w*)\.([\w.]+)[ \t]*(?:[-+*/%|&^@]|//|\*\*|<<|>>)?=(?!=)", re.M)
+_DELETES = re.compile(r"\bdel[ \t]+([A-Za-z_]\w*)\.([\w.]+)")
 _PUT_BACK = {("sys", "stdin"), ("sys", "stdout"), ("sys", "stderr")}
 
 
@@ -21,7 +20,7 @@ def may_last(program: str) -> bool:
     """Whether it names the means to do so, or assigns to an attribute of something that it has imported."""
     if _WORDS.search(program):
         return True
-    stores = {match.groups() for match in _STORES.finditer(program)} - _PUT_BACK
+    stores = {*_ASSIGNS.findall(program), *_DELETES.findall(program)} - _PUT_BACK
     if not stores:
         return False
     imported = {word for line in _IMPORTS.findall(program) for word in re.findall(r"\w+", line)}

@@ -1,0 +1,40 @@
+"""Which programs get a fresh child for every test."""
+
+import pytest
+from thoughtline.verdicts.lasting import may_last
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        "import math\nmath.n = 1\n",
+        "import math as m\nif True: m.pi += 1\n",
+        "import collections\ncollections.Counter.x = 1\n",
+        "from heapq import heappush\nx = 1; heappush.seen = 2\n",
+        "import os\na, os.sep = 1, 2\n",
+        "import math\ndel math.pi\n",
+        "import sys\nsys.modules['x'] = 1\n",
+        "__builtins__.int = str\n",
+        "print.__self__.len = 1\n",
+        "import sys\nsys.ps1 = 'x'\n",
+        "setattr(int, 'x', 1)\n",
+    ],
+)
+def test_may_last(program):
+    assert may_last(program)
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        "import sys\ninput = sys.stdin.readline\ndata = sys.stdin.buffer.read\n",
+        "import sys\nsys.stdin = open('x')\nsys.stdout = None\nsys.setrecursionlimit(10**6)\n",
+        "import math\nx = math.inf\nif x == math.inf: print(math.pi)\n",
+        "class Node: pass\nnode = Node()\nnode.left = node\nnode.left.right = None\nself = node\nself.x += 1\n",
+        "import operator\nprint(sorted([], key=operator.itemgetter(1)))\nf = lambda a: operator.add(a, a)\n",
+        "import sys\nprint(max([1], default=sys.maxsize))\nassert sys.maxsize >= 3\n",
+        "for line in __import__('sys').stdin: print(line)\n",
+    ],
+)
+def test_may_not(program):
+    assert not may_last(program)
