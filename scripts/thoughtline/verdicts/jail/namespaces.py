@@ -45,6 +45,13 @@ def in_first_user_namespace() -> bool:
         return stream.read().split() == ["0", "0", "4294967295"]
 
 
+def may_change_uid() -> bool:
+    """Whether this process may give files away and take another uid and gid (CAP_CHOWN, CAP_SETGID, CAP_SETUID)."""
+    with open("/proc/self/status", encoding="ascii") as stream:
+        effective = next(int(line.split()[1], 16) for line in stream if line.startswith("CapEff"))
+    return all(effective >> capability & 1 for capability in (0, 6, 7))
+
+
 def separate(mode: str) -> None:
     """Leave the machine's namespaces: as root directly, or through a user namespace ("user").
 

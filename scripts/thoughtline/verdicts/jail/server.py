@@ -103,7 +103,9 @@ class Jail:
 def shut_in(config: dict) -> Jail:
     """Build the jail around this process; on return it is the server, alone in it."""
     mode, uid = config["mode"], FIRST_UID + os.getpid()
-    own_uid = mode == "root" or (mode == "none" and os.geteuid() == 0 and namespaces.in_first_user_namespace())
+    own_uid = mode == "root" or (
+        mode == "none" and os.geteuid() == 0 and namespaces.in_first_user_namespace() and namespaces.may_change_uid()
+    )
     jail = Jail(mode, own_uid, config["fallback"])
     if mode == "none":
         _open_ground(config, jail, uid if own_uid else None)
