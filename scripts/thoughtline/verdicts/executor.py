@@ -12,10 +12,12 @@ wall-clock time is a loose backstop for programs that sleep or wait.
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import re
 import signal
 import socket
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -44,6 +46,14 @@ class Outcome:
     def passed(self) -> bool:
         """Every test ran and passed."""
         return not self.reason
+
+
+@functools.cache
+def _imports_of(prelude: str) -> tuple[str, ...]:
+    """The modules that a prelude imports."""
+    found = re.findall(r"^(?:from (\w+) import|import ([\w, ]+)$)", prelude, re.M)
+    names = {name for module, modules in found for name in (module, *re.findall(r"\w+", modules)) if name}
+    return tuple(sorted(names & set(sys.stdlib_module_names)))
 
 
 def text_of(value: Any) -> str:
@@ -162,16 +172,17 @@ class Executor:
         alone: bool = False,
     ) -> None:
         self._unprotected, self._mode, self._without, self._alone = frozenset(unprotected), mode, without, alone
-        self._jails: dict[str, Sandbox] = {}
+        self._jails: dict[tuple[str, ...], Sandbox] = {}
 
-    def _jail(self, name: str) -> Sandbox:
-        if name not in self._jails:
-            jail = Sandbox(self._mode, ("numpy",) if name == "numpy" else (), self._without, name == "grader")
+    def _jail(self, preload: tuple[str, ...] = (), grader: bool = False) -> Sandbox:
+        key = (*preload, "grader") if grader else preload
+        if key not in self._jails:
+            jail = Sandbox(self._mode, preload, self._without, grader)
             if missing := [each for each in unshielded(jail.layers) if each not in self._unprotected]:
                 jail.close()
                 raise Unprotected(missing, {**(best_mode()[1] if self._mode is None else {}), **jail.refused})
-            self._jails[name] = jail
-        return self._jails[name]
+            self._jails[key] = jail
+        return self._jails[key]
 
     def close(self) -> None:
         """End the jails; a later run starts new ones."""
@@ -225,9 +236,9 @@ class Executor:
             self.close()  # a run may still be going on in there, and its report would be taken for the next one's
             raise
 
-    def _home(self, program: str) -> Sandbox:
-        # A child of an interpreter that has numpy loaded costs half as much again, but importing it costs fifty times that.
-        return self._jail("numpy" if "numpy" in program else "plain")
+    def _home(self, program: str, prelude: str) -> Sandbox:
+        # A jail that has numpy loaded, or what LeetCode has, forks dearer; but to import them in a child costs fifty times that.
+        return self._jail((*_imports_of(prelude), *(("numpy",) if "numpy" in program else ())))
 
     def _cases(self, program: str, cases: Any, limits: Limits, prelude: str) -> Outcome:
         number, total, careful = 0, {"tests": cases.count}, may_last(program)
@@ -253,7 +264,7 @@ class Executor:
             "careful": alone,
             **header,
         }
-        jail = self._home(program)
+        jail = self._home(program, prelude)
         with jail.run(request, inputs, stdin, limits) as run:
             compiled = run.hear() == b"compiled"
             ends, wrong = _talk(run, cases, first, count) if compiled else ([], None)
@@ -289,8 +300,8 @@ class Executor:
             for end in ends:
                 stack.callback(end.close)
             # Each run closes the end that it does not hand over, so each gets a copy of its own of that.
-            grader = stack.enter_context(self._jail("grader").run(ask, b"", b"", limits, line=_line(ends[0])))
-            run = stack.enter_context(self._home(program).run(serve, b"", b"", limits, line=_line(ends[1])))
+            grader = stack.enter_context(self._jail(grader=True).run(ask, b"", b"", limits, line=_line(ends[0])))
+            run = stack.enter_context(self._home(program, prelude).run(serve, b"", b"", limits, line=_line(ends[1])))
             for end in ends:
                 end.close()
             grader.wait()

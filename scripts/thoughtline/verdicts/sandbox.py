@@ -277,7 +277,7 @@ class Sandbox:
             "scratch_mb": SCRATCH_MB,
             "environment": {"OPENBLAS_NUM_THREADS": "1"},
             "grader": grader,
-            "preload": [name for name in preload if name in _packages()],
+            "preload": [name for name in preload if name in _packages() or name in sys.stdlib_module_names],
             "without": list(without),
         }
         # -s -S -P: no site-packages, nothing importable from here; a fixed hash seed, since the order of a set must not decide.
