@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import errno
 import json
+import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -95,6 +97,11 @@ def guarded(run: Run, args: argparse.Namespace) -> int:
     """Run a command; errors that a person can act on become one line and an exit code."""
     try:
         run(args)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read our output, say `head`, has seen enough; nothing more may be written when the interpreter ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return EXIT_BAD_INPUT
