@@ -116,7 +116,7 @@ def test_each_mode_runs_honest_programs_with_limits(mode):
         more = "import numpy\n" if mode != "none" or reachable(sys.base_prefix) else ""
         exit, output, errors, _ = run_in(jail, more + ADD, b"1 2\n", Limits(5, 1024))
         assert (exit, output) == (0, b"3\n"), errors
-        assert run_in(jail, "import os\nprint(dict(os.environ))", b"", limits)[1] == b"{'OPENBLAS_NUM_THREADS': '1'}\n"
+        assert run_in(jail, "import os\nprint(dict(os.environ))", b"", limits)[1] == b"{}\n"
         assert run_in(jail, "x = [0] * 10**9", b"", limits)[0] == 1
         exit, _, _, timed_out = run_in(jail, "while True: pass", b"", limits)
         assert exit < 0 and not timed_out

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from thoughtline.verdicts import verifier_for
 from thoughtline.verdicts.cgroups import ROOT
 from thoughtline.verdicts.executor import Executor, Limits, Unprotected
 from thoughtline.verdicts.jail import server
+from thoughtline.verdicts.prelude import PRELUDE
 from thoughtline.verdicts.sandbox import LAYERS, MODES, PROTECTIONS, Sandbox, SandboxError, best_mode, probe, unshielded
 from verdict_rows import question, trace
 
@@ -336,3 +338,27 @@ def test_the_server_answers_json_whatever_a_program_writes(tmp_path):
             outcome = ours.run_tests(program.replace("TEXT", repr(text)), NUMBERS, Limits(1, 512, 2, 20))
             assert outcome.reason in ("", "wrong_answer", "runtime_error", "time_limit"), outcome
         assert ours.run_tests(DOUBLE, NUMBERS, LIMITS).passed
+
+
+@pytest.mark.parametrize(
+    ("name", "program", "reason"),
+    [
+        ("gcd", "x = 1\n", "runtime_error"),
+        ("len", "x = 1\n", "runtime_error"),
+        ("lcm", "class Solution:\n    pass\n", "runtime_error"),
+        ("gcd", "def gcd(a, b):\n    return a if b == 0 else gcd(b, a % b)\n", ""),
+        ("gcd", "from math import gcd as g\nclass Solution:\n    def gcd(self, a, b): return g(a, b)\n", ""),
+    ],
+)
+def test_a_function_of_the_prelude_is_not_the_programs(name, program, reason):
+    tests = {"inputs": [[4, 6]], "outputs": [2], "fn_name": name}
+    with Executor() as ours:
+        assert ours.run_tests(program, tests, LIMITS, prelude=PRELUDE).reason == reason
+
+
+def test_a_verifier_may_be_shared_by_threads():
+    asked = {"tests": NUMBERS, "answer": None}
+    with verifier_for({"verifier": {"verifier": "code"}}) as verifier, ThreadPoolExecutor(4) as pool:
+        answers = [{"response": f"```python\n{DOUBLE}```"}, {"response": "```python\nprint(7)\n```"}] * 20
+        found = list(pool.map(lambda answer: verifier.verify(asked, answer).status, answers))
+    assert found == ["correct", "incorrect"] * 20

@@ -152,7 +152,7 @@ def test_bad_input(tmp_path):
         run(tmp_path, questions[:1], traces)
     with pytest.raises(UserError, match="occurs twice"):
         run(tmp_path, questions, [traces[0], {**traces[1], "trace_id": traces[0]["trace_id"]}])
-    with pytest.raises(UserError, match="Parquet"):
+    with pytest.raises(UserError, match="is not there"):
         verify_traces(EXACT, tmp_path / "absent.parquet", tmp_path / "traces.parquet", tmp_path / "o", tmp_path / "w")
 
 

@@ -111,6 +111,14 @@ def guarded(run: Run, args: argparse.Namespace) -> int:
             file=sys.stderr,
         )
         return EXIT_AGAIN
+    except (PermissionError, FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
+        if not error.filename:
+            raise
+        print(
+            f"error: {error.filename}: {error.strerror}; check the path, and that it is yours to read or write",
+            file=sys.stderr,
+        )
+        return EXIT_BAD_INPUT
     except OSError as error:
         if error.errno not in NO_ROOM:
             raise

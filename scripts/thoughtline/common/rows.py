@@ -135,6 +135,8 @@ def read_rows(path: str | Path, schema: pa.Schema, columns: list[str] | None = N
     """Read rows as dictionaries; a file of another format is one clear error."""
     try:
         table = pq.read_table(path, columns=columns)
+    except FileNotFoundError:
+        raise UserError(str(path), "is not there", "check the path, or make it") from None
     except (pa.ArrowInvalid, OSError, KeyError) as error:
         raise UserError(str(path), f"cannot be read as Parquet ({error})", "make it again") from None
     wanted = pa.schema([schema.field(name) for name in (columns or schema.names)])

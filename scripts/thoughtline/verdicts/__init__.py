@@ -1,6 +1,6 @@
 """Verdicts: each trace judged, with a reason and the evidence.
 
-From Python:
+From Python (in the environment of verdicts, .venv/verify):
 
     from thoughtline.verdicts import verifier_for
 
@@ -11,10 +11,46 @@ From Python:
 
 from __future__ import annotations
 
+import json
+import threading
 from typing import Any
 
 
-def verifier_for(settings: dict[str, Any], **options: Any) -> Any:
+class Shared:
+    """A verifier for any thread; it judges one row at a time, so give each thread its own where speed matters."""
+
+    def __init__(self, verifier: Any) -> None:
+        self._verifier, self._lock = verifier, threading.Lock()
+        self.name, self.fingerprint = verifier.name, verifier.fingerprint
+
+    def verify(self, question: dict[str, Any], trace: dict[str, Any]) -> Any:
+        """Judge a row; see verdict.Verifier.
+
+        Args:
+            question: what the verifier judges by: answer, choices or tests (JSON text, or the values), problem for a judge.
+            trace: response; status (default: finished).
+        """
+        question = {**question, "answer": _text(question.get("answer")), "tests": _text(question.get("tests"))}
+        with self._lock:
+            return self._verifier.verify(question, {"status": "finished", "trace_id": "", **trace})
+
+    def close(self) -> None:
+        """End worker processes and connections."""
+        with self._lock:
+            self._verifier.close()
+
+    def __enter__(self) -> Shared:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _text(value: Any) -> str | None:
+    return value if value is None or isinstance(value, str) else json.dumps(value)
+
+
+def verifier_for(settings: dict[str, Any], **options: Any) -> Shared:
     """The verifier that `settings` describe; keys that are left out get the recipe's defaults.
 
     Args:
@@ -23,7 +59,7 @@ def verifier_for(settings: dict[str, Any], **options: Any) -> Any:
         options: what cannot change results (see verify.Options), say `service` for a judge.
 
     Returns:
-        A verdict.Verifier: name, fingerprint, verify(question, trace) -> Verdict, close(); a context manager.
+        Shared: name, fingerprint, verify(question, trace) -> verdict.Verdict, close(); a context manager.
 
     Raises:
         UserError: the settings are wrong.
@@ -32,4 +68,4 @@ def verifier_for(settings: dict[str, Any], **options: Any) -> Any:
     from .complete import complete
     from .verify import Options, load
 
-    return load(complete(settings), Options(**options))
+    return Shared(load(complete(settings), Options(**options)))

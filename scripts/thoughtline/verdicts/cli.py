@@ -16,7 +16,7 @@ from ..common.command import add_common, deadline_of, recorded, settings_of
 from ..common.deadline import Deadline
 from ..common.errors import UserError
 from ..common.files import read_json, write_json
-from ..common.rows import VERDICTS, read_rows, write_rows
+from ..common.rows import VERDICT_STATUS, VERDICTS, read_rows, write_rows
 from .agreement import agreement, agreement_text
 from .complete import complete
 from .pool import Lending
@@ -36,9 +36,11 @@ The verifier stands in the settings, with the recipe's keys; what is left out ha
   {"verifier": {"verifier": "combined", "parser": {...}, "judge": {...}, "rule": "undecided"}, "endpoint": {...}}
   {"verifier": {"verifier": "none"}}              everything is unverified
 
-On your own data. One table, Parquet or JSON Lines, one row a response: columns response and tests (JSON, as your set publishes them),
-choices and answer, or answer; optional: problem, question_id, sample, trace_id, status. Rows with tests go to `code`, with
-choices to `choice`, with an answer to `math_verify`, unless --verifier or --settings says otherwise. Example:
+On your own data. One table, Parquet or JSON Lines, one row a response: columns response and something to judge by: unit tests (a column
+tests, or the columns of APPS, TACO, code_contests, LiveCodeBench, HumanEval or MBPP as they are published), IFEval's instruction_id_list
+and kwargs, choices and answer, or answer. Optional: problem, question_id, sample, trace_id, status. Rows with tests go to
+`code`, with instructions to `instructions`, with choices to `choice`, with an answer to `math_verify`, unless --verifier or --settings
+says otherwise; thinking in <think> tags is not judged. Example:
 
   thoughtline verdicts verify --in traces.parquet --out verdicts.parquet
   thoughtline verdicts verify --in mine.jsonl --columns response=completion answer=gold --verifier exact --out verdicts.parquet
@@ -73,7 +75,11 @@ def register(subparsers: Any) -> None:
     add_common(verify, settings=False)
     verify.add_argument("--in", dest="table", type=Path, metavar="FILE", help="your own table, one row a response")
     verify.add_argument(
-        "--columns", nargs="+", default=[], metavar="NAME=COLUMN", help="with --in: what your columns are called"
+        "--columns",
+        nargs="+",
+        default=[],
+        metavar="NAME=COLUMN",
+        help="with --in: what your columns are called (tests: several, with commas)",
     )
     verify.add_argument("--verifier", choices=sorted(MODULES), help="with --in: judge every row with this verifier")
     verify.add_argument("--questions", type=Path, metavar="Q.parquet", help="the questions that were asked")
@@ -111,9 +117,9 @@ def register(subparsers: Any) -> None:
         description="Print counts, and one line for each verdict, of a file.",
     )
     show.add_argument("file", type=Path, metavar="V.parquet", help="a file of verdicts")
-    show.add_argument("--status", help="only verdicts with this status, say incorrect")
+    show.add_argument("--status", choices=VERDICT_STATUS, help="only verdicts with this status, say incorrect")
     show.add_argument("--reason", help="only verdicts with this reason, say time_limit")
-    show.add_argument("--rows", type=int, default=20, metavar="N", help="at most this many lines (default: 20)")
+    show.add_argument("--rows", type=_positive, default=20, metavar="N", help="at most this many lines (default: 20)")
     show.set_defaults(run=run_show)
 
 
@@ -189,16 +195,17 @@ def _protection(settings: dict[str, Any]) -> dict[str, Any]:
 def run_table(args: argparse.Namespace) -> None:
     """`thoughtline verdicts verify --in`: each verifier in turn judges its rows, then all verdicts become one file."""
     given = settings_of(args) if args.settings else {}
+    _refuse_contradictions(args, given)
     columns = dict(each.split("=", 1) for each in args.columns if "=" in each)
     if len(columns) != len(args.columns):
         raise UserError("--columns", f"{args.columns} is not all NAME=COLUMN", "say --columns response=completion")
     rows = renamed(read_table(args.table), columns, args.table)
-    named = args.verifier or given.get("verifier", {}).get("verifier")
+    named = args.verifier or (complete(given)["verifier"]["verifier"] if given else None)
     deadline, work = deadline_of(args), args.work or args.out.parent / f".{args.out.name}.work"
     verdicts: list[dict[str, Any]] = []
     with recorded([args.out], [args.table], given) as record:
         for verifier, (questions, traces) in sorted(split(rows, named, args.table).items()):
-            settings = complete({**given, "verifier": {"verifier": verifier, **given.get("verifier", {})}})
+            settings = complete(given or {"verifier": {"verifier": verifier}})
             record.details |= _protection(settings)
             part = work / verifier
             paths = write_part(part, questions, traces)
@@ -214,8 +221,28 @@ def run_table(args: argparse.Namespace) -> None:
     print(json.dumps(record.counts))
 
 
+def _refuse_contradictions(args: argparse.Namespace, given: dict[str, Any]) -> None:
+    """With --in: options that say two different things."""
+    for name in ("questions", "traces"):
+        if getattr(args, name) is not None:
+            raise UserError(
+                f"--{name}", "was given beside --in", "give one table with --in, or --questions and --traces"
+            )
+    if args.verifier and given:
+        raise UserError(
+            "--verifier", "was given beside --settings", "the settings name the verifier: leave one of them out"
+        )
+
+
 def run_verify(args: argparse.Namespace) -> None:
     """`thoughtline verdicts verify`."""
+    if args.out.suffix != ".parquet":
+        raise UserError(
+            f"--out {args.out}", "verdicts are a Parquet file", f"say --out {args.out.with_suffix('.parquet')}"
+        )
+    for given_file in (args.table, args.questions, args.traces):
+        if given_file and given_file.resolve() == args.out.resolve():
+            raise UserError(f"--out {args.out}", "is an input too, and would be overwritten", "give it another name")
     if args.table:
         run_table(args)
         return
@@ -262,7 +289,7 @@ def run_show(args: argparse.Namespace) -> None:
     for row in chosen[: args.rows]:
         answer = " ".join((row["answer"] or "-").split())
         print(
-            f"{row['trace_id'][:12]}  {row['status']:10}  {row['reason'] or '-':16}  {answer[:60]}  {row['evidence'][:200]}"
+            f"{row['trace_id']}  {row['status']:10}  {row['reason'] or '-':16}  {answer[:60]}  {row['evidence'][:200]}"
         )
     if len(chosen) > args.rows:
         print(f"... and {len(chosen) - args.rows} more (--rows)")

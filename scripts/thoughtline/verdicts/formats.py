@@ -28,6 +28,7 @@ expected to be empty in every test (the empty program would pass) cannot be judg
 
 from __future__ import annotations
 
+import ast
 import base64
 import io
 import json
@@ -96,6 +97,11 @@ def _asserts(value: Tests) -> Tests:
     parts = {key: value.get(key) or "" for key in ("setup", "preamble")}
     if not all(isinstance(each, str) for each in parts.values()):
         raise ValueError("`setup` and `preamble` must be texts")
+    for text in (*statements, *parts.values()):
+        try:
+            ast.parse(text)
+        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+            raise ValueError(f"the code {text[:60]!r} does not parse ({error})") from None
     return {"asserts": statements, **parts, "names": names}
 
 

@@ -101,12 +101,16 @@ def convert(value: object) -> object:
     raise TypeError(f"a result of type {type(value).__name__} cannot be compared")
 
 
-def function_of(namespace: dict[str, Any], name: str) -> Any:
-    """This method of a new Solution, or the function called `name`."""
+def function_of(namespace: dict[str, Any], name: str, given: Any) -> Any:
+    """This method of a new Solution, or the function called `name`.
+
+    Args:
+        given: what had this name before the program began (a prelude's), which is not the program's.
+    """
     # The class first: with `from heapq import *` there is a function `merge` too, and that is not the program's.
     if hasattr(namespace.get("Solution"), name):
         return getattr(namespace["Solution"](), name)
-    if name in namespace:
+    if namespace.get(name) is not given:
         return namespace[name]
     raise NameError(f"the program defines no function {name}")
 
@@ -239,8 +243,9 @@ class Stream:
         namespace = new_module("program", prelude)
         status = 0
         try:
+            given = namespace.get(self.request["name"])
             exec(code, namespace)
-            function = function_of(namespace, self.request["name"])
+            function = function_of(namespace, self.request["name"], given)
             text = dumps(function(*self.request["arguments"][number]), default=convert).encode()
             returned = True
             while text:

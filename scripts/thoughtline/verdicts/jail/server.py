@@ -122,7 +122,8 @@ def shut_in(config: dict) -> Jail:
     elif mode == "user":
         namespaces.drop_capabilities()
     process_control(PR_SET_NO_NEW_PRIVS, 1)
-    process_control(PR_SET_PDEATHSIG, int(signal.SIGKILL))
+    if mode != "none":  # (there its parent is a thread of the verifier, which may end before the verifier does)
+        process_control(PR_SET_PDEATHSIG, int(signal.SIGKILL))
     return jail
 
 
@@ -336,6 +337,7 @@ def main() -> None:
     for name in config["preload"]:
         with contextlib.suppress(ImportError):  # say, a uid of one's own may not read it: then no program can
             importlib.import_module(name)
+    os.environ.clear()  # what the packages needed to be loaded well
     limits.set_for_good(jail.count_processes)
     process_control(PR_SET_DUMPABLE, 0)
     control = socket.socket(fileno=config["control"])
