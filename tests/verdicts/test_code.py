@@ -1,6 +1,7 @@
 """From a response to a program, and how results of calls compare (outputs: test_compare.py)."""
 
 import json
+import time
 
 import pytest
 from thoughtline.common.errors import UserError
@@ -57,6 +58,13 @@ def test_program_of(response, program):
 
 
 SOLUTION = "```python\ndef double(x):\n    return 2 * x\n```\n"
+
+
+@pytest.mark.parametrize("filler", ["a", " ", "`"])
+def test_long_lines_take_linear_time(filler):
+    start = time.monotonic()
+    assert program_of("```" + filler * 1_000_000 + "x`\n") == (None, False)
+    assert time.monotonic() - start < 5
 
 
 @pytest.mark.parametrize(

@@ -145,6 +145,13 @@ def test_large_outputs_take_linear_time(rule):
     assert large < 24 * small + 1
 
 
+def test_long_tokens_take_linear_time():
+    start = time.monotonic()
+    assert first_difference(b"1" * 4_000_000 + b"x", b"0.5", "numeric") == 0
+    assert first_difference(b"0." + b"1" * 4_000_000 + b"e", b"0.5", "numeric") == 0
+    assert time.monotonic() - start < 5
+
+
 @pytest.mark.parametrize(
     ("got", "expected", "rule", "same"),
     [

@@ -323,6 +323,48 @@ def test_asserts_reach_what_a_program_defines():
         assert outcome.evidence["line"] == "assert huge() == 10 ** 5000 + 1"
 
 
+def test_asserts_compare_values_of_the_standard_library():
+    made = (
+        "range(3)", "collections.deque([1, 2], 5)", "datetime.date(2020, 2, 29)", "datetime.datetime(2020, 2, 29, 1, 2, 3, 4)",
+        "datetime.timedelta(1, 2, 3)", "decimal.Decimal('1.50')", "fractions.Fraction(1, 3)",
+    )  # fmt: skip
+    program = "import collections, datetime, decimal, fractions\n" + "".join(
+        f"def f{number}(v=None): return {text} if v is None else v == {text}\n" for number, text in enumerate(made)
+    )
+    asserts = [f"assert f{number}() == {text} and f{number}({text}) is True" for number, text in enumerate(made)]
+    with Executor() as ours:
+        outcome = ours.run_tests(program, {"asserts": asserts}, LIMITS)
+        assert outcome.passed, outcome
+        wrong = {"asserts": ["assert f4() == datetime.timedelta(1, 2, 4)"]}
+        assert ours.run_tests(program, wrong, LIMITS).reason == "wrong_answer"
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("bits", [0, 0o300, 0o500])
+def test_a_locked_folder_reaches_no_other(mode, bits):
+    ours, _ = executor(mode)
+    with ours:
+        lock = f"import os\nos.makedirs('a/b')\ntry: os.chmod('.', {bits})\nexcept PermissionError: pass\n"
+        assert ours.run_tests(lock + DOUBLE, NUMBERS, LIMITS).passed
+        writes = "import os\nassert os.listdir('.') == []\nopen('x', 'w').close()\n"
+        assert ours.run_tests(writes + DOUBLE, NUMBERS, LIMITS).passed
+
+
+def test_a_server_that_has_ended_leaves_no_descriptors():
+    with Executor() as ours:
+        assert ours.run_tests(DOUBLE, NUMBERS, LIMITS).passed
+        before = len(os.listdir("/proc/self/fd"))
+        for _ in range(2):
+            (jail,) = ours._jails.values()
+            process = jail._process
+            process.kill()
+            process.wait()
+            with pytest.raises(SandboxError):
+                ours.run_tests(DOUBLE, NUMBERS, LIMITS)
+            assert ours.run_tests(DOUBLE, NUMBERS, LIMITS).passed
+        assert len(os.listdir("/proc/self/fd")) == before
+
+
 def test_tests_that_cannot_be_run_say_nothing_of_the_program():
     with Executor() as ours, pytest.raises(SandboxError, match="cannot be sent"):
         ours.run_tests("def f(g): return 4\n", {"asserts": ["assert f(lambda x: x) == 4"]}, LIMITS)

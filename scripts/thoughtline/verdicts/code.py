@@ -26,7 +26,7 @@ from .prelude import prelude_of
 from .sandbox import PACKAGES
 from .verdict import Closing, Verdict, fingerprint_of, no_answer, ruled_out, versions_of
 
-_FENCE = re.compile(r"^(?P<indent>[ \t]*)(?P<mark>`{3,}|~{3,})[ \t]*(?P<language>[\w+#.-]*)[^`]*$")
+_FENCE = re.compile(r"^(?P<indent>[ \t]*)(?P<mark>`{3,}+|~{3,}+)[ \t]*+(?P<language>[\w+#.-]*+)[^`]*+$")
 _PYTHON = ("python", "python3", "py", "py3")
 _LOOKS_LIKE_CODE = re.compile(
     r"^(?:def |class |import |from \w|print\(|for |while |if |@|[A-Za-z_]\w*(?:, ?\w+)* = )", re.M

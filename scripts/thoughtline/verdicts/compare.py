@@ -48,7 +48,7 @@ BLOCK = 1 << 20
 _TO_SPACE = bytes.maketrans(b"\t\r\v\f", b"    ")
 _NEWLINE_TO_SPACE = bytes.maketrans(b"\t\r\v\f\n", b"     ")
 _BLANK = re.compile(rb"[ \t\r\n\v\f]")
-_NUMBER = re.compile(rb"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
+_NUMBER = re.compile(rb"[+-]?(?:\d++\.?\d*+|\.\d++)(?:[eE][+-]?\d++)?")
 _INTEGER = re.compile(rb"[+-]?\d+")
 _SPECIAL = re.compile(rb"([+-]?)(inf|infinity|nan)", re.IGNORECASE)
 

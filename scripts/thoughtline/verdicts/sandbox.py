@@ -55,7 +55,7 @@ PROTECTIONS: dict[str, tuple[frozenset[str], ...]] = {
 """Protection -> sets of layers, any one of which gives it."""
 START_SECONDS = 120
 """A jail must be ready within this time, however loaded the machine is."""
-REQUEST, REPORT = struct.Struct("<ddII"), struct.Struct("<id?")
+REQUEST, REPORT = struct.Struct("<ddII?"), struct.Struct("<id?")
 """As in jail/server.py, which cannot be loaded here (see jail/start.py)."""
 START = "thoughtline.verdicts.jail.start"
 _START = "import sys; sys.path.insert(0, {root!r}); from {start} import main; main()"
@@ -164,8 +164,13 @@ class Run:
             handles.append(memory_file(data))
             self._stack.callback(os.close, handles[-1])
         self._handles = handles
-        message = REQUEST.pack(limits.seconds, limits.wall, limits.memory_mb, limits.output_mb)
-        jail.send(message, [*handles, theirs.fileno()])
+        may_sleep = request["form"] == "grade"  # for as long as the program works
+        message = REQUEST.pack(limits.seconds, limits.wall, limits.memory_mb, limits.output_mb, not may_sleep)
+        try:
+            jail.send(message, [*handles, theirs.fileno()])
+        except SandboxError:
+            self._stack.close()
+            raise
         theirs.close()
 
     def hear(self) -> bytes | None:
@@ -281,12 +286,13 @@ class Sandbox:
             "without": list(without),
         }
         # -s -S -P: no site-packages, nothing importable from here; a fixed hash seed, since the order of a set must not decide.
+        # One arena: each more takes 64 MB of the address space, and how many there are depends on the machine's cores.
         start = _START.format(root=root, start=START)
         command = [_interpreter(), "-s", "-S", "-P", "-B", "-X", "utf8", "-c", start, json.dumps(config)]
         with theirs, tempfile.TemporaryFile() as errors:
             self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors, env={"PYTHONHASHSEED": "0"},
-                cwd="/", pass_fds=[theirs.fileno()], start_new_session=True,
+                command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors,
+                env={"PYTHONHASHSEED": "0", "MALLOC_ARENA_MAX": "1"}, cwd="/", pass_fds=[theirs.fileno()], start_new_session=True,
             )  # fmt: skip
             theirs.close()
             if self._group:
@@ -372,7 +378,7 @@ def best_mode() -> tuple[str, dict[str, str]]:
             with Sandbox(mode) as jail:
                 request = {
                     "form": "program",
-                    "program": "print(2 * int(input()))\n",
+                    "program": "import decimal\nprint(2 * int(input()))\n",  # a module that is not loaded yet
                     "prelude": "",
                     "count": 1,
                     "sizes": [2],

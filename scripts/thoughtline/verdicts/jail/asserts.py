@@ -26,6 +26,16 @@ from .program import exit_status, finish, new_module, open_streams
 
 _SEQUENCES = {"list": list, "tuple": tuple, "set": set, "frozenset": frozenset}
 _LARGE = 1 << 63
+_MADE: dict[str, Callable[[Any], list[Any]]] = {
+    "builtins.range": lambda value: [value.start, value.stop, value.step],
+    "collections.deque": lambda value: [list(value), value.maxlen],
+    "datetime.date": lambda value: [value.year, value.month, value.day],
+    "datetime.datetime": lambda value: [*value.timetuple()[:6], value.microsecond],
+    "datetime.timedelta": lambda value: [value.days, value.seconds, value.microseconds],
+    "decimal.Decimal": lambda value: [str(value)],
+    "fractions.Fraction": lambda value: [value.numerator, value.denominator],
+}
+"""Values of the standard library that tests compare with: class -> what another one is made of."""
 
 
 class Gone(Exception):
@@ -89,6 +99,9 @@ def pack(value: Any, handle: Callable[[Any], list[Any]]) -> Any:
         return ["module", value.__name__]
     if isinstance(value, type | BuiltinFunctionType) and getattr(builtins, value.__name__, None) is value:
         return ["type" if isinstance(value, type) else "function", value.__name__]
+    name = f"{type(value).__module__}.{type(value).__qualname__}"
+    if name in _MADE and getattr(value, "tzinfo", None) is None:
+        return ["made", name, [pack(part, handle) for part in _MADE[name](value)]]
     if type(value).__module__ == "numpy" and hasattr(value, "tolist"):
         return pack(value.tolist(), handle)
     return handle(value)
@@ -118,6 +131,9 @@ def unpack(message: Any, handle: Callable[[int], Any], functions: bool = False) 
         return bytes.fromhex(rest[0])
     if kind == "module" and rest[0] in sys.stdlib_module_names:
         return importlib.import_module(rest[0])
+    if kind == "made" and rest[0] in _MADE:
+        module, _, name = rest[0].rpartition(".")
+        return getattr(importlib.import_module(module), name)(*(unpack(part, handle, functions) for part in rest[1]))
     if kind == "type" and isinstance(found := getattr(builtins, rest[0], None), type):
         return found
     if kind == "function" and functions:

@@ -65,9 +65,13 @@ class Handle:
         return self._grader.ask("text", self)
 
 
+_NEVER = (AssertionError, StopIteration, StopAsyncIteration)
+"""What a program raises never passes for these: a test that goes through a map would just end there, and pass."""
+
+
 def _exception(name: str, text: str) -> Exception:
     kind = getattr(builtins, name, None)
-    if isinstance(kind, type) and issubclass(kind, Exception) and kind is not AssertionError:
+    if isinstance(kind, type) and issubclass(kind, Exception) and kind not in _NEVER:
         return type(name, (Raised, kind), {})(text)
     return Raised(f"{name}: {text}")
 
@@ -77,12 +81,14 @@ class Grader:
 
     def __init__(self, line: socket.socket, most: int) -> None:
         self.line, self.most = line, most
+        self.lost: Gone | Unsendable | None = None  # kept, since a test may catch everything
 
     def _pack(self, value: Any) -> Any:
         def handle(each: Any) -> list[Any]:
             if isinstance(each, Handle):
                 return ["handle", each._number]
-            raise Unsendable(f"an argument of type {type(each).__name__} cannot be sent to a program")
+            self.lost = Unsendable(f"an argument of type {type(each).__name__} cannot be sent to a program")
+            raise self.lost
 
         return pack(value, handle)
 
@@ -93,8 +99,9 @@ class Grader:
         try:
             send(self.line, [wish[0], *map(self._pack, wish[1:])])
             answer = receive(self.line, self.most)
-        except OSError:
-            raise Gone("the program has ended") from None
+        except (OSError, Gone) as gone:
+            self.lost = gone if isinstance(gone, Gone) else Gone("the program has ended")
+            raise self.lost from None
         if answer[0] == "raised":
             raise _exception(*answer[1:])
         return answer
@@ -207,6 +214,8 @@ def check(request: dict[str, Any], line: socket.socket, most: int) -> dict[str, 
         exec(codes.pop("<setup>"), namespace)
         for code in codes.values():
             exec(code, namespace)
+            if grader.lost:
+                raise grader.lost
             number += 1
     except Gone as gone:
         return {**failed, "kind": "gone" if state == "tests" else state, "test": number, "error": str(gone)}

@@ -22,8 +22,8 @@ ALLOW, KILL, ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
 EPERM, ENOSYS, ENOTTY = 1, 38, 25
 A_PROCESS = 0x7FFFFFF0
 """Stands for a process id; none is as large (the kernel's limit is 2**22)."""
-CLONE_THREAD, AF_UNIX = 0x00010000, 1
-_LOAD, _EQUAL, _ALL_BITS_OF, _RETURN = 0x20, 0x15, 0x45, 0x06
+CLONE_FILES, CLONE_THREAD, AF_UNIX = 0x00000400, 0x00010000, 1
+_LOAD, _EQUAL, _ANY_BIT_OF, _RETURN = 0x20, 0x15, 0x45, 0x06
 _NUMBER, _ARCH, _ARGUMENT = 0, 4, 16
 
 ALLOWED = {
@@ -58,6 +58,13 @@ ALLOWED = {
 IOCTL, SOCKETPAIR, CLONE3 = 16, 53, 435
 IOCTLS = {"TCGETS": 0x5401, "TIOCGWINSZ": 0x5413, "FIONREAD": 0x541B, "FIONBIO": 0x5421, "FIOCLEX": 0x5451}
 """What an honest program asks of a descriptor; others are answered as for a file that is no terminal."""
+FCNTLS = (0, 1, 2, 3, 4, 5, 6, 7, 36, 37, 38, 1030, 1031, 1032, 1033, 1034)
+"""Duplicates, flags, locks, sizes of pipes, seals; not F_SETOWN, by which the kernel sends any signal to any process of the user."""
+PAIRS = tuple(kind | flags for kind in (1, 5) for flags in (0, 0x800, 0x80000, 0x80800))
+"""SOCK_STREAM and SOCK_SEQPACKET; a datagram socket could send to any name, its pair or not."""
+CLOSE_RANGE_CLOEXEC = 4
+ON_FILES_BY_NAME = ("truncate", "chmod", "fchmod", "fchmodat", "utime", "utimes", "futimesat", "utimensat")
+"""What Landlock lets be done (the first one before version 3) to every file that belongs to the user."""
 
 
 def _one(code: int, value: int, yes: int = 0, no: int = 0) -> bytes:
@@ -92,15 +99,25 @@ def server_filter() -> list[bytes]:
     return [*code, _answer(ERRNO | EPERM)]
 
 
-def child_filter() -> list[bytes]:
-    """The instructions of the filter that a child takes on, on top of the server's; A_PROCESS stands for its process id."""
-    threads = [_load(_ARGUMENT), _one(_ALL_BITS_OF, CLONE_THREAD, 0, 1), _answer(ALLOW), _answer(ERRNO | EPERM)]
+def child_filter(among_own_files: bool = False) -> list[bytes]:
+    """The instructions of the filter that a child takes on, on top of the server's; A_PROCESS stands for its process id.
+
+    Args:
+        among_own_files: other files of the machine belong to the child's user, and no namespace hides them.
+    """
+    # A thread with descriptors of its own would have a limit of its own of open files.
+    threads = [_load(_ARGUMENT), _one(_ANY_BIT_OF, CLONE_THREAD, 0, 2), _one(_ANY_BIT_OF, CLONE_FILES, 0, 1)]
+    threads += [_answer(ALLOW), _answer(ERRNO | EPERM)]
     code = [_load(_NUMBER), _one(_EQUAL, ALLOWED["clone"], 0, len(threads)), *threads]
     for name in ("kill", "tgkill"):
         code += _only(ALLOWED[name], 0, [A_PROCESS], ERRNO | EPERM)
     code += _only(ALLOWED["prlimit64"], 0, [0, A_PROCESS], ERRNO | EPERM)
     code += _only(ALLOWED["prctl"], 0, [PR_SET_NAME, PR_GET_NAME], ERRNO | EPERM)
-    code += [_one(_EQUAL, ALLOWED["seccomp"], 0, 1), _answer(ERRNO | EPERM)]
+    code += _only(ALLOWED["fcntl"], 1, list(FCNTLS), ERRNO | EPERM)
+    code += _only(SOCKETPAIR, 1, list(PAIRS), ERRNO | EPERM)
+    code += _only(ALLOWED["close_range"], 2, [0, CLOSE_RANGE_CLOEXEC], ERRNO | EPERM)
+    for name in ("seccomp", *(ON_FILES_BY_NAME if among_own_files else ())):
+        code += [_one(_EQUAL, ALLOWED[name], 0, 1), _answer(ERRNO | EPERM)]
     return [*code, _answer(ALLOW)]
 
 

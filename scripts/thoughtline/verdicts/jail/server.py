@@ -1,9 +1,9 @@
 """The fork server: shuts itself in, says what protects it, then forks a child for each request.
 
 Protocol (a Unix SOCK_SEQPACKET socket). The server sends {"layers": [...], "refused": {layer: why}} as JSON. A request is a message
-REQUEST (CPU seconds, wall-clock seconds, MB of memory, MB of output) with the descriptors [stdin, stdout, stderr, result, request, line]; the
-request's file, which only the child reads, holds one line of JSON (see program.Stream, asserts.serve, grader.grade; "form" says which)
-and then the inputs. `line` is the child's own socket. The answer is a REPORT (wait status, CPU
+REQUEST (CPU seconds, wall-clock seconds, MB of memory, MB of output, whether to end it if it sleeps for ever) with the descriptors
+[stdin, stdout, stderr, result, request, line]; the request's file, which only the child reads, holds one line of JSON (see
+program.Stream, asserts.serve, grader.grade; "form" says which) and then the inputs. `line` is the child's own socket. The answer is a REPORT (wait status, CPU
 seconds, whether it timed out), sent when nothing that the child has started is alive any more and its folder is empty.
 """
 
@@ -36,7 +36,7 @@ PAUSE_PART = 4
 """A child that has used this part of its CPU time lets a fresh one go on with the next test."""
 IDLE_STEP, IDLE_STEPS = 1.0, 10
 """A child that sleeps and uses no CPU time at all for IDLE_STEPS looks in a row, IDLE_STEP seconds apart, is waiting for nothing."""
-REQUEST, DESCRIPTORS, REPORT = struct.Struct("<ddII"), struct.Struct("6i"), struct.Struct("<id?")
+REQUEST, DESCRIPTORS, REPORT = struct.Struct("<ddII?"), struct.Struct("6i"), struct.Struct("<id?")
 """Messages; JSON would make every fork dearer, by the memory that it touches."""
 SHORTEST = 0.01
 """Seconds between looks at a child that has almost used up its CPU time."""
@@ -56,6 +56,7 @@ class Limit(NamedTuple):
     wall: float
     memory_mb: int
     output_mb: int
+    watch_idle: bool
 
 
 class Jail:
@@ -214,7 +215,7 @@ def wait(child: int, limit: Limit, control: socket.socket, wake: int, watch_idle
     limit of CPU time counts whole seconds and is for the case that this server dies.
     """
     end = time.monotonic() + limit.wall
-    idle, before, used = 0, -1.0, 0.0
+    idle, before, used, looked = 0, -1.0, 0.0, time.monotonic()
     while True:
         state = os.waitid(os.P_PID, child, os.WEXITED | os.WSTOPPED | os.WNOHANG | os.WNOWAIT)
         if state is not None:
@@ -231,7 +232,8 @@ def wait(child: int, limit: Limit, control: socket.socket, wake: int, watch_idle
             used = cpu_time(child)
         if used > limit.seconds:
             return True
-        if watch_idle and pause == IDLE_STEP:
+        if watch_idle and time.monotonic() - looked >= IDLE_STEP:
+            looked = time.monotonic()
             idle = idle + 1 if used == before and sleeps(child) else 0
             before = used
             if idle >= IDLE_STEPS:
@@ -291,11 +293,13 @@ def loop(control: socket.socket, jail: Jail, baseline: int) -> Job | None:
             return become(limit, descriptors, (control.fileno(), wake, waker), jail, baseline)
         for descriptor in descriptors:
             os.close(descriptor)
-        ended = wait(child, limit, control, wake, watch_idle)
+        ended = wait(child, limit, control, wake, watch_idle and limit.watch_idle)
         os.kill(child, signal.SIGKILL)
         _, status, usage = os.wait4(child, 0)
         if not jail.filter:  # with it there is nothing but the child: it could not fork
             kill_others(jail)
+        with contextlib.suppress(PermissionError):  # as root the folder is not ours, nor was it the program's
+            os.chmod(jail.scratch, 0o777)
         if os.listdir(jail.scratch):
             empty(jail.scratch)
         try:
@@ -353,7 +357,7 @@ def main() -> None:
     )
     jail.add("seccomp", seccomp.Filter(seccomp.server_filter()).take_on, config["without"])
     if "seccomp" in jail.layers:
-        jail.filter = seccomp.Filter(seccomp.child_filter())
+        jail.filter = seccomp.Filter(seccomp.child_filter(config["mode"] == "none" and not jail.all_ours))
     gc.collect()
     gc.freeze()
     control.send(json.dumps({"layers": sorted(jail.layers), "refused": jail.refused}).encode())
