@@ -9,7 +9,7 @@ import yaml
 from thoughtline.common.errors import UserError
 from thoughtline.recipe import settings
 from thoughtline.recipe.expand import expand, group
-from thoughtline.recipe.load import load, parse
+from thoughtline.recipe.load import load, parse, read_yaml
 from thoughtline.recipe.paths import Paths
 from thoughtline.recipe.reference import reference_page, schema_text
 
@@ -62,6 +62,26 @@ def test_settings_change_only_with_what_they_depend_on(demo):
     assert settings.questions(demo, "math-train") == settings.questions(changed, "math-train")
     assert settings.verdicts(demo, "math-train") == settings.verdicts(changed, "math-train")
     assert settings.train(demo, "verified-seed1") == settings.train(changed, "verified-seed1")
+
+
+def test_only_true_and_false_are_booleans(tmp_path):
+    path = tmp_path / "words.yaml"
+    path.write_text("{yes: on, no: Off, Y: n, true: True, keep: [TRUE, false, FALSE], tRUE: truest}")
+    found = {"yes": "on", "no": "Off", "Y": "n", True: True, "keep": [True, False, False], "tRUE": "truest"}
+    assert read_yaml(path) == found
+
+
+def test_a_judge_s_words_are_written_as_the_reference_says(tmp_path):
+    text = (ROOT / "recipes/demo.yaml").read_text()
+    judge = "{verifier: judge, model: smollm2, template: x, yes: right, no: wrong}"
+    path = tmp_path / "judge.yaml"
+    path.write_text(text.replace("{verifier: choice}", judge))
+    found = load(path).verdicts["science"]
+    assert (found.yes, found.no) == ("right", "wrong")
+    path.write_text(text.replace("{verifier: choice}", judge.replace("right", '"("')))
+    line = text[: text.index("{verifier: choice}")].count("\n") + 1
+    with pytest.raises(UserError, match=rf":{line}: verdicts\.science\.judge\.yes: '\(' is no regular expression"):
+        load(path)
 
 
 def with_combined(**changes):
