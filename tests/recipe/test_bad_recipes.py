@@ -47,7 +47,23 @@ MISTAKES = {
         change("verdicts", "code", "second", value=2),
         r"verdicts\.code\.code\.second: unknown key; did you mean 'seconds'",
     ),
-    "missing key": (change("targets", remove=True), r"targets: is missing"),
+    "missing key": (change("targets", remove=True), r"targets: is missing; every recipe needs this key"),
+    "missing key of a part": (
+        change("traces", "teacher", "sampling", "max_tokens", remove=True),
+        r"sampling\.max_tokens: is missing; Sampling needs this key \(see docs/reference\.md#sampling\)",
+    ),
+    "a key renamed": (
+        {("tite" if key == "title" else key): value for key, value in DEMO.items()},
+        r"tite: unknown key; did you mean 'title'\? \(and 1 more mistake in this file\)",
+    ),
+    "a verifier by its name alone": (
+        change("verdicts", "code", value="code"),
+        r"verdicts\.code: 'code' is a text, not a mapping; .* \{\"verifier\": \"code\"\}",
+    ),
+    "a word that was true before YAML 1.2": (
+        change("verdicts", "puzzle", "ignore_case", value="yes"),
+        r"ignore_case: 'yes' is a text, not true or false; write true",
+    ),
     "wrong type": (change("seed", value="many"), r"seed: input should be a valid integer \(found 'many'\)"),
     "number as text": (
         change("models", "verified", "stages", 0, "learning_rate", value="1e-4"),

@@ -141,6 +141,20 @@ def test_fingerprint_follows_model_and_prompt_and_not_the_address(service):
     assert fingerprint(other) != base
 
 
+def test_an_endpoint_by_hand_has_the_recipe_s_defaults(service, tmp_path):
+    server = service(lambda messages: "yes")
+    questions, traces = write(tmp_path, [ASKED], [trace(ASKED, "4")])
+    given = {**settings_of(server.url), "endpoint": {"url": server.url, "model": "j"}}
+    parser = argparse.ArgumentParser()
+    register(parser.add_subparsers())
+    arguments = ["verify", "--settings", json.dumps(given), "--questions", str(questions), "--traces", str(traces)]
+    args = parser.parse_args([*arguments, "--out", str(tmp_path / "v.parquet")])
+    args.run(args)
+    (row,) = read_rows(tmp_path / "v.parquet", VERDICTS)
+    with verifier_for({**given, "endpoint": {**given["endpoint"], "revision": "unpinned"}}) as verifier:
+        assert (row["status"], row["fingerprint"]) == ("correct", verifier.fingerprint)
+
+
 def test_needs_endpoint_or_weights():
     settings = settings_of("http://127.0.0.1:1/v1")
     with pytest.raises(UserError, match="--model"):

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -15,6 +16,8 @@ from thoughtline.common.deadline import Deadline
 from thoughtline.common.errors import OutOfTime, UserError
 from thoughtline.common.rows import TRACES, VERDICTS, read_rows
 from thoughtline.provenance.digest import modules_of
+from thoughtline.recipe import settings as recipe_settings
+from thoughtline.recipe.load import load
 from thoughtline.recipe.settings import VERIFIER_MODULES
 from thoughtline.verdicts import verify as module
 from thoughtline.verdicts.complete import complete
@@ -156,19 +159,42 @@ def test_bad_input(tmp_path):
         verify_traces(EXACT, tmp_path / "absent.parquet", tmp_path / "traces.parquet", tmp_path / "o", tmp_path / "w")
 
 
+JUDGE = {"verifier": "judge", "model": "m", "template": "x"}
+COMBINED = {"verifier": "combined", "parser": {"verifier": "exact"}, "rule": "either"}
+
+
 @pytest.mark.parametrize(
-    ("settings", "where"),
+    ("settings", "message"),
     [
-        ({}, "settings.verifier"),
-        ({"verifier": {"verifier": "maths"}}, "settings.verifier"),
-        ({"verifier": {"verifier": "exact", "ignore": 1}}, "settings.verifier.exact.ignore"),
-        ({"verifier": {"verifier": "code", "seconds": 0}}, "settings.verifier.code.seconds"),
+        ({}, 'settings.verifier: is missing; {"verifier": {"verifier": "math_verify"}}'),
+        ({"seed": 1}, 'settings.verifier: is missing; {"verifier": {"verifier": "math_verify"}}'),
+        ({"verfier": {"verifier": "exact"}}, "settings.verfier: unknown key; did you mean 'verifier'?"),
+        ({"verifier": "code"}, "settings.verifier: 'code' is a text, not a mapping"),
+        ({"verifier": None}, "settings.verifier: None is no mapping of keys"),
+        ({"verifier": {}}, "settings.verifier: does not say which verifier"),
+        ({"verifier": {"verifier": "maths"}}, "settings.verifier: unknown verifier; use one of 'math_verify'"),
+        ({"verifier": {"verifier": "exact", "ignore": 1}}, "settings.verifier.exact.ignore: unknown key; did you mean"),
+        ({"verifier": {"verifier": "code", "seconds": 0}}, "settings.verifier.code.seconds: input should be greater"),
+        ({"verifier": COMBINED}, "settings.verifier.combined.judge: is missing; Combined needs this key"),
+        ({"verifier": JUDGE, "endpoint": {"url": "http://x/v1"}}, "settings.endpoint.model: is missing"),
+        ({"verifier": JUDGE, "endpoint": "http://x/v1"}, "settings.endpoint: 'http://x/v1' is no mapping of keys"),
     ],
 )
-def test_bad_settings(settings, where):
+def test_bad_settings(settings, message):
     with pytest.raises(UserError) as error:
         complete(settings)
-    assert error.value.where == where
+    assert str(error.value).startswith(message)
+
+
+def test_settings_of_a_recipe_are_complete():
+    """All keys that a recipe's settings have are known, and none is changed."""
+    digests = {"code": "c", "environment": {"kind": "lock"}, "judge_environment": {"kind": "lock"}}
+    judge = complete({"verifier": JUDGE, "engine": {"dtype": "float32"}, "endpoint": None, "seed": 7, **digests})
+    assert complete(judge) == judge and judge["engine"] == {"dtype": "float32"} and judge["endpoint"] is None
+    recipe = load(Path(__file__).parents[2] / "recipes/demo.yaml")
+    for name in [*recipe.questions, *recipe.benchmarks]:
+        made = recipe_settings.verdicts(recipe, name)
+        assert complete(made) == {"seed": 42, **made}
 
 
 def test_deadline_keeps_what_is_done(tmp_path):

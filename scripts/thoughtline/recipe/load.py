@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from ..common.errors import UserError
 from .checks import check
 from .expand import expand
-from .schema import Recipe, Strict
-
+from .mistakes import explained
+from .schema import Recipe
 
 BOOL = "tag:yaml.org,2002:bool"
 
@@ -91,80 +90,10 @@ def _line_of(path: Path, keys: tuple[Any, ...]) -> int | None:
     return line
 
 
-def _known_keys(keys: tuple[Any, ...]) -> list[str]:
-    """Names of the fields that the model at `keys` has (empty where it cannot be told)."""
-    current: list[Any] = [Recipe]
-    for key in keys:
-        following: list[Any] = []
-        for annotation in current:
-            for each in _alternatives(annotation):
-                if isinstance(each, type) and issubclass(each, BaseModel):
-                    if key in each.model_fields:
-                        following.append(each.model_fields[key].annotation)
-                    elif getattr(each.model_fields.get("verifier"), "annotation", None) is not None and key in get_args(
-                        each.model_fields["verifier"].annotation
-                    ):
-                        following.append(each)
-                elif get_args(each):
-                    following.append(get_args(each)[-1])
-        current = following
-    return sorted(
-        {
-            name
-            for annotation in current
-            for each in _alternatives(annotation)
-            if isinstance(each, type) and issubclass(each, Strict)
-            for name in each.model_fields
-        }
-    )
-
-
-def _alternatives(annotation: Any) -> list[Any]:
-    """The members of a union (through Annotated), or the annotation itself."""
-    if hasattr(annotation, "__metadata__"):
-        return _alternatives(get_args(annotation)[0])
-    if type(annotation).__name__ in ("UnionType", "Union", "_UnionGenericAlias"):
-        return [each for part in get_args(annotation) for each in _alternatives(part)]
-    return [annotation]
-
-
-def _explain(path: Path, error: dict[str, Any]) -> UserError:
-    """One pydantic error as where, what, right."""
-    keys = tuple(error["loc"])
-    where = ".".join(str(key) for key in keys) or "recipe"
+def _place(path: Path, keys: tuple[Any, ...]) -> str:
+    """File, line and path of a key."""
     line = _line_of(path, keys)
-    place = f"{path}{f':{line}' if line else ''}: {where}"
-    kind, given = error["type"], error.get("input")
-    if kind == "extra_forbidden":
-        known = _known_keys(keys[:-1])
-        close = difflib.get_close_matches(str(keys[-1]), known, n=1)
-        right = (
-            f"did you mean {close[0]!r}?" if close else (f"known keys: {', '.join(known)}" if known else "remove it")
-        )
-        return UserError(place, "unknown key", right)
-    if kind == "missing":
-        return UserError(place, "is missing", "every recipe needs this key (see docs/reference.md)")
-    if kind in ("literal_error", "union_tag_invalid"):
-        expected = error["ctx"].get("expected") or error["ctx"].get("expected_tags")
-        return UserError(
-            place,
-            f"{given!r} is not allowed" if kind == "literal_error" else "unknown verifier",
-            f"use one of {expected}",
-        )
-    if kind == "union_tag_not_found":
-        return UserError(
-            place, "does not say which verifier", "add `verifier: math_verify` (or code, judge, exact, choice, none)"
-        )
-    if (
-        kind in ("float_type", "int_type")
-        and isinstance(given, str)
-        and re.fullmatch(r"[-+]?\d+e[-+]?\d+", given, re.I)
-    ):
-        number = given.lower().replace("e", ".0e")
-        return UserError(place, f"{given!r} is text in YAML, not a number", f"write {number}")
-    message = error["msg"].removeprefix("Value error, ")
-    shown = "" if isinstance(given, dict | list) else f" (found {given!r})"
-    return UserError(place, message[0].lower() + message[1:] + shown, "see docs/reference.md")
+    return f"{path}{f':{line}' if line else ''}: {'.'.join(map(str, keys)) or 'recipe'}"
 
 
 def parse(data: Any, path: Path) -> Recipe:
@@ -174,16 +103,9 @@ def parse(data: Any, path: Path) -> Recipe:
     try:
         recipe = Recipe.model_validate(data)
     except ValidationError as error:
-        problems = error.errors()
-        first = _explain(path, problems[0])
-        if len(problems) > 1:
-            first = UserError(
-                first.where, first.what, f"{first.right} (and {len(problems) - 1} more mistakes in this file)"
-            )
-        raise first from None
+        raise explained(error, Recipe, lambda keys: _place(path, keys), "this file") from None
     for where, what, right in check(recipe):
-        line = _line_of(path, where)
-        raise UserError(f"{path}{f':{line}' if line else ''}: {'.'.join(map(str, where))}", what, right)
+        raise UserError(_place(path, where), what, right)
     return expand(recipe)
 
 

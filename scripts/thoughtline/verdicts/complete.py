@@ -4,31 +4,48 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, ValidationError
 
 from ..common.errors import UserError
 from ..provenance.digest import code_digest
-from ..recipe.schema import Verifier
-from ..recipe.settings import ENTRY_MODULES, VERIFIER_MODULES, modules_of_verifier
+from ..recipe.mistakes import explained
+from ..recipe.schema import Endpoint, Engine, Strict, Verifier
+from ..recipe.settings import ENTRY_MODULES, modules_of_verifier
 
-_ADAPTER: TypeAdapter[Any] = TypeAdapter(Verifier)
+
+class VerdictSettings(Strict):
+    """Settings of `verdicts verify`, as recipe.settings.verdicts makes them."""
+
+    verifier: Verifier = Field(description="Who judges, and how.")
+    seed: int = Field(42, description="Seed of the judge's requests.")
+    engine: Engine | None = Field(None, description="Engine of a judge with weights.")
+    endpoint: Endpoint | None = Field(None, description="The judge's service; none where it has weights.")
+    judge_environment: dict[str, Any] | str | None = Field(
+        None, description="Digest of the environment that serves the judge's weights."
+    )
+    code: str | None = Field(None, description="Digest of the code that judges; default: that of this code.")
+    environment: dict[str, Any] | str | None = Field(None, description="Digest of the verifier's environment.")
+
+
+def _place(keys: tuple[Any, ...]) -> str:
+    return ".".join(["settings", *map(str, keys)])
 
 
 def complete(settings: dict[str, Any]) -> dict[str, Any]:
-    """Full settings of `verdicts verify`; those made by a recipe come back unchanged.
+    """Full settings of `verdicts verify`; what a recipe made keeps every value.
 
     Raises:
-        UserError: no verifier, an unknown one, or a key that it does not have.
+        UserError: no verifier, an unknown one, or a key or value that the schema refuses.
     """
-    if not isinstance(settings.get("verifier"), dict):
+    if "verifier" not in settings and settings.keys() <= VerdictSettings.model_fields.keys():
         raise UserError("settings.verifier", "is missing", '{"verifier": {"verifier": "math_verify"}}, for example')
     try:
-        verifier = _ADAPTER.validate_python(settings["verifier"]).model_dump(mode="json")
+        checked = VerdictSettings.model_validate(settings)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False)[0]
-        place = ".".join(["settings.verifier", *map(str, first["loc"])])
-        raise UserError(place, first["msg"], f"known verifiers: {', '.join(sorted(VERIFIER_MODULES))}") from None
-    found = {"seed": 42, **settings, "verifier": verifier}
-    if "code" not in found:
-        found["code"] = code_digest(*ENTRY_MODULES["verdicts"], *modules_of_verifier(verifier))
+        raise explained(error, VerdictSettings, _place, "the settings") from None
+    found = {"seed": checked.seed, **settings, "verifier": checked.verifier.model_dump(mode="json")}
+    if checked.endpoint is not None:
+        found["endpoint"] = checked.endpoint.model_dump(mode="json")
+    if checked.code is None:
+        found["code"] = code_digest(*ENTRY_MODULES["verdicts"], *modules_of_verifier(found["verifier"]))
     return found
