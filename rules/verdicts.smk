@@ -1,7 +1,7 @@
 # REQUIRED INPUTS: a shard of questions and the traces that answer it; the judge's weights where a judge is asked.
 # OUTPUTS: verdicts/{answerer}/{set}/{shard}.parquet
 rule verify_traces:
-    # Judges every trace of a shard with the verifier of its domain.
+    # Judges every trace of a shard with the verifier of its set, or of its domain.
     input:
         questions=f"{R}/questions/{{set}}/{{shard}}.parquet",
         traces=f"{R}/traces/{{answerer}}/{{set}}/{{shard}}.parquet",

@@ -179,6 +179,18 @@ MISTAKES = {
         change("traces", "teacher", "sampling", "temperature", value=0.0),
         r"traces\.teacher\.samples: 4 samples at temperature 0 are all the same",
     ),
+    "a set's own verifier of another domain": (
+        change("questions", "math-train", "verifier", value={"verifier": "code"}),
+        r"questions\.math-train\.verifier\.verifier: unit tests cannot judge the domain 'math'",
+    ),
+    "a broken template of a set's own judge": (
+        change("questions", "math-train", "verifier", value=combined("smollm2", "{{ gold }}")),
+        r"questions\.math-train\.verifier\.judge\.template: is no usable template",
+    ),
+    "a set's own judge trained on its own verdicts": (
+        change("questions", "math-train", "verifier", value=combined("verified-seed2")),
+        r"models\.verified\.stages: .* before it exists",
+    ),
     "a benchmark without a verifier": (
         change("verdicts", "math", value={"verifier": "none"}),
         r"benchmarks\.math-heldout: has no verifier for domain 'math'",

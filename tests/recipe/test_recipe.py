@@ -115,6 +115,46 @@ def test_agreement_is_measured_where_both_sides_are_always_heard(demo):
     assert agreements(with_combined(rule="judge")) == found
 
 
+def with_two_code_sets(comparison):
+    """The demo with half of its code problems in a set that is compared in another way."""
+    data = copy.deepcopy(DEMO)
+    whole = data["questions"]["code-train"]
+    own = {"verifier": "code", "comparison": comparison}
+    data["questions"]["code-more"] = {**whole, "partition": {"parts": 2, "keep": [1]}, "verifier": own}
+    data["questions"]["code-train"] = {**whole, "partition": {"parts": 2, "keep": [0]}}
+    data["traces"]["teacher"]["questions"].append("code-more")
+    return parse(data, ROOT / "recipes/demo.yaml")
+
+
+def test_two_sets_of_a_domain_have_two_verifiers():
+    recipe, changed = with_two_code_sets("tokens"), with_two_code_sets("numeric")
+    comparisons = [settings.verdicts(recipe, each)["verifier"]["comparison"] for each in ("code-train", "code-more")]
+    assert comparisons == ["lines", "tokens"]
+    sets = [*recipe.questions, *recipe.benchmarks]
+    assert [each for each in sets if settings.verdicts(recipe, each) != settings.verdicts(changed, each)] == [
+        "code-more"
+    ]
+    for each in recipe.questions:
+        assert settings.questions(recipe, each) == settings.questions(changed, each)
+        assert settings.traces(recipe, "teacher", each) == settings.traces(changed, "teacher", each)
+    for each in recipe.datasets:
+        assert settings.datasets(recipe, each) == settings.datasets(changed, each)
+
+
+def test_a_set_s_own_verifier_brings_its_judge_and_its_agreement():
+    data = copy.deepcopy(DEMO)
+    judge = {"verifier": "judge", "model": "smollm2", "template": "{{ answer }}"}
+    own = {"verifier": "combined", "parser": {"verifier": "math_verify"}, "judge": judge, "rule": "judge"}
+    data["questions"]["math-train"]["verifier"] = own
+    del data["verdicts"]["math"]
+    for benchmark in data["benchmarks"].values():
+        if benchmark["domain"] == "math":
+            benchmark["verifier"] = {"verifier": "math_verify"}
+    paths = Paths(parse(data, ROOT / "recipes/demo.yaml"), "results")
+    assert paths.judge_model("math-train") == ["results/demo/models/smollm2/model.json"]
+    assert paths.agreements() == [("teacher", "math-train")]
+
+
 def test_names_of_jobs_are_no_settings_of_what_they_share(demo):
     """Two arms with equal settings differ by name and seed only."""
     one, two = settings.train(demo, "verified-seed1"), settings.train(demo, "verified-seed2")

@@ -203,10 +203,18 @@ def _instructions(recipe: Recipe) -> Iterator[Problem]:
                     )
 
 
+def _written_verifiers(recipe: Recipe) -> Iterator[tuple[tuple[Any, ...], Any, str]]:
+    """(key path, verifier, domain) of each verifier that the recipe names: a domain's, or a set's own."""
+    for domain, verifier in recipe.verdicts.items():
+        yield ("verdicts", domain), verifier, domain
+    for kind in ("questions", "benchmarks"):
+        for name, chosen in getattr(recipe, kind).items():
+            if chosen.verifier:
+                yield (kind, name, "verifier"), chosen.verifier, chosen.domain
+
+
 def _verifiers(recipe: Recipe) -> Iterator[Problem]:
-    found: list[tuple[tuple[Any, ...], Any, str]] = [(("verdicts", d), v, d) for d, v in recipe.verdicts.items()]
-    found += [(("benchmarks", n, "verifier"), b.verifier, b.domain) for n, b in recipe.benchmarks.items() if b.verifier]
-    for at, verifier, domain in found:
+    for at, verifier, domain in _written_verifiers(recipe):
         if judge := judge_of(verifier):
             yield from _one_model(recipe, (*_judge_at(at, verifier), "model"), judge.model)
         if verifier.verifier == "code" and domain != "code":
@@ -219,14 +227,14 @@ def _verifiers(recipe: Recipe) -> Iterator[Problem]:
     asked = {("traces", name): set(run.questions) for name, run in recipe.traces.items()}
     for at, sets in asked.items():
         for each in sets & set(recipe.questions):
-            if recipe.questions[each].domain not in recipe.verdicts:
+            if verifier_of(recipe, each) is None:
                 yield (
                     ("verdicts",),
                     f"has no verifier for domain {recipe.questions[each].domain!r} (asked in {'.'.join(at)})",
                     "add one, or `verifier: none`",
                 )
     for name, benchmark in recipe.benchmarks.items():
-        verifier = benchmark.verifier or recipe.verdicts.get(benchmark.domain)
+        verifier = verifier_of(recipe, name)
         if verifier is None or verifier.verifier == "none":
             yield (
                 ("benchmarks", name),
@@ -287,8 +295,8 @@ def _training_order(recipe: Recipe) -> Iterator[Problem]:
         found = {dataset.tokenizer} if dataset.tokenizer else set()
         for run in (recipe.traces[each] for each in dataset.traces if each in recipe.traces):
             found.add(run.model)
-            for domain in {recipe.questions[each].domain for each in run.questions if each in recipe.questions}:
-                judge = judge_of(recipe.verdicts.get(domain))
+            for each in (name for name in run.questions if name in recipe.questions):
+                judge = judge_of(verifier_of(recipe, each))
                 found |= {judge.model} if judge else set()
         other = dataset.same_questions_as
         return found | (of_dataset(other) if other in recipe.datasets else set())
@@ -344,9 +352,7 @@ def _templates(recipe: Recipe) -> Iterator[Problem]:
         for name, by_domain in recipe.prompts.items()
         for domain, prompt in by_domain.items()
     ]
-    judges = [(("verdicts", domain), verifier) for domain, verifier in recipe.verdicts.items()]
-    judges += [(("benchmarks", name, "verifier"), each.verifier) for name, each in recipe.benchmarks.items()]
-    for at, verifier in judges:
+    for at, verifier, _ in _written_verifiers(recipe):
         if isinstance(verifier, Rating):
             found += _rating_templates(at, verifier)
         elif judge := judge_of(verifier):

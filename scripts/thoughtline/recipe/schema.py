@@ -168,19 +168,6 @@ class Partition(Strict):
         return self
 
 
-class QuestionSet(Strict):
-    """Prompts with ground truth of one domain."""
-
-    domain: Domain = Field(description="math, code, science, puzzle or chat: it chooses prompt and verifier.")
-    shards: int = Field(1, ge=1, le=9999, description="Fixed number of hash partitions.")
-    sources: dict[Name, Source] = Field(
-        description="Sources by name; earlier ones win when questions repeat.", min_length=1
-    )
-    deduplicate: Deduplicate = Field(Deduplicate(), description="Deduplication within the set.")
-    partition: Partition | None = Field(None, description="Only a hash part of the questions.")
-    limit: int | None = Field(None, ge=1, description="At most this many questions, lowest question_id first.")
-
-
 class Sampling(Strict):
     """Sampling parameters that are sent with each request (part of a trace's identity)."""
 
@@ -563,6 +550,20 @@ def judge_of(verifier: Any) -> Judge | Rating | None:
     )
 
 
+class QuestionSet(Strict):
+    """Prompts with ground truth of one domain."""
+
+    domain: Domain = Field(description="math, code, science, puzzle or chat: it chooses prompt and verifier.")
+    shards: int = Field(1, ge=1, le=9999, description="Fixed number of hash partitions.")
+    sources: dict[Name, Source] = Field(
+        description="Sources by name; earlier ones win when questions repeat.", min_length=1
+    )
+    deduplicate: Deduplicate = Field(Deduplicate(), description="Deduplication within the set.")
+    partition: Partition | None = Field(None, description="Only a hash part of the questions.")
+    limit: int | None = Field(None, ge=1, description="At most this many questions, lowest question_id first.")
+    verifier: Verifier | None = Field(None, description="Default: the domain's in `verdicts`.")
+
+
 class Decontaminate(Strict):
     """Drop training rows that share text with a benchmark."""
 
@@ -612,7 +613,7 @@ class Dataset(Strict):
     )
     keep_unverified: bool = Field(
         False,
-        description="With correct rules: keep rows whose domain has verifier none (OpenThoughts: science, puzzle).",
+        description="With correct rules: keep rows whose verifier is none (OpenThoughts: science, puzzle).",
     )
     same_questions_as: Name | None = Field(
         None, description="Only questions that this dataset has, as many rows of each: equal arms for a comparison."
@@ -652,7 +653,6 @@ class Benchmark(QuestionSet):
     samples: int | None = Field(None, ge=1, le=1024, description="Runs a question; default: evaluation.samples.")
     sampling: Sampling | None = Field(None, description="Default: evaluation.sampling.")
     prompt: Name | None = Field(None, description="Default: evaluation.prompt.")
-    verifier: Verifier | None = Field(None, description="Default: the domain's in `verdicts`.")
 
 
 class Comparison(Strict):
@@ -683,7 +683,7 @@ class Recipe(Strict):
     questions: dict[Name, QuestionSet] = Field({}, description="Training question sets by name.")
     benchmarks: dict[Name, Benchmark] = Field({}, description="Held-out question sets by name.")
     traces: dict[Name, TraceRun] = Field({}, description="Generation runs by name (the folder under traces/).")
-    verdicts: dict[Domain, Verifier] = Field({}, description="The verifier of each domain.")
+    verdicts: dict[Domain, Verifier] = Field({}, description="The verifier of each domain, for sets without their own.")
     datasets: dict[Name, Dataset] = Field({}, description="Training sets by name.")
     evaluation: Evaluation | None = Field(None, description="The evaluation protocol.")
     targets: Targets = Field(description="What is made by default.")

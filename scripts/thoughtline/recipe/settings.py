@@ -133,8 +133,7 @@ def traces(recipe: Recipe, name: str, set_name: str) -> dict[str, Any]:
 def verifier_of(recipe: Recipe, set_name: str) -> Any:
     """The verifier of a question set: its own, or its domain's, or none."""
     chosen = question_set(recipe, set_name)
-    own = chosen.verifier if isinstance(chosen, Benchmark) else None
-    return own or recipe.verdicts.get(chosen.domain)
+    return chosen.verifier or recipe.verdicts.get(chosen.domain)
 
 
 def verdicts(recipe: Recipe, set_name: str) -> dict[str, Any]:

@@ -71,9 +71,10 @@ def runs(recipe: Recipe) -> list[dict[str, str]]:
 
 
 def verifiers(recipe: Recipe) -> list[dict[str, str]]:
-    """The verifier of each domain, and of each benchmark that has its own."""
+    """The verifier of each domain, and of each question set and benchmark that has its own."""
     chosen: list[tuple[str, Any]] = list(recipe.verdicts.items())
-    chosen += [(name, each.verifier) for name, each in recipe.benchmarks.items() if each.verifier is not None]
+    sets = {**recipe.questions, **recipe.benchmarks}
+    chosen += [(name, each.verifier) for name, each in sets.items() if each.verifier is not None]
     return [
         {
             "domain": name,
