@@ -3,6 +3,7 @@
 import argparse
 import json
 
+import pyarrow.parquet as pq
 import pytest
 from thoughtline.common.errors import UserError
 from thoughtline.common.files import read_json
@@ -141,6 +142,23 @@ def test_one_file_and_two_say_the_same(judged, tmp_path, capsys):
     assert record["counts"] == found["counts"] and len(record["inputs"]) == 2
 
 
+def test_questions_and_their_sources_may_be_left_out(judged, tmp_path):
+    def figures(name, *words):
+        run("agreement", *words, "--verdicts", judged["both"], "--out", tmp_path / name)
+        return read_json(tmp_path / name)
+
+    table = pq.read_table(judged["questions"], columns=["question_id", "problem", "answer"])
+    pq.write_table(table, tmp_path / "bare.parquet")
+    whole = figures("whole.json", "--questions", judged["questions"])
+    bare = figures("bare.json", "--questions", tmp_path / "bare.parquet")
+    none = figures("none.json")
+    assert bare["all"] == none["all"] == whole["all"] and bare["counts"] == none["counts"] == whole["counts"]
+    assert bare["sources"] == none["sources"] == {"all": whole["all"]}
+    assert {each["reference"] for each in bare["examples"]} == {"4"}
+    without = [{key: each[key] for key in each if key not in ("problem", "reference")} for each in bare["examples"]]
+    assert none["examples"] == without and without[0]["source"] == "all"
+
+
 def test_what_it_refuses(judged, tmp_path):
     def attempt(verdicts, *words, questions=judged["questions"]):
         run("agreement", "--questions", questions, "--verdicts", verdicts, *words, "--out", tmp_path / "a.json")
@@ -159,4 +177,6 @@ def test_what_it_refuses(judged, tmp_path):
     write_rows(tmp_path / "no.parquet", [], QUESTIONS, ["question_id"])
     with pytest.raises(UserError, match="no file of --questions"):
         attempt(judged["both"], questions=tmp_path / "no.parquet")
+    with pytest.raises(UserError, match="is not there"):
+        attempt(judged["both"], questions=tmp_path / "absent.parquet")
     assert not (tmp_path / "a.json").exists()

@@ -22,6 +22,9 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from ..common.errors import UserError
 from ..common.names import COMBINATION_RULES
 from ..common.reconcile import read_questions
@@ -36,6 +39,8 @@ EXAMPLES = 2
 """Rows shown of each source and each cell in which the two differ: those with the lowest trace ids."""
 LONG = 1500
 """Characters of a problem, or of one reply of the judge, that an example shows."""
+ALL = "all"
+"""The source of questions that name none."""
 COLUMNS = ["trace_id", "question_id", "sample", "status", "reason", "answer", "verifier", "fingerprint", "evidence"]
 
 
@@ -143,6 +148,13 @@ def summary(pairs: list[Pair]) -> dict[str, Any]:
     }
 
 
+def _shown(question: dict[str, Any] | None) -> dict[str, str]:
+    """What an example shows of its question; nothing where the questions were not given."""
+    if question is None:
+        return {}
+    return {"problem": excerpt(question["problem"], LONG), "reference": excerpt(question["answer"] or "")}
+
+
 def examples(pairs: list[Pair], questions: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
     """Rows of which the sides say different things, EXAMPLES of each source and cell, in the order of the table."""
     cells = [
@@ -161,8 +173,7 @@ def examples(pairs: list[Pair], questions: dict[str, dict[str, Any]]) -> list[di
             "judge": judge,
             "trace_id": pair.trace_id,
             "question_id": pair.question_id,
-            "problem": excerpt(questions[pair.question_id]["problem"], LONG),
-            "reference": excerpt(questions[pair.question_id]["answer"] or ""),
+            **_shown(questions.get(pair.question_id)),
             "answer": pair.judge.evidence.get("extracted") or pair.parser.evidence.get("extracted"),
             "parsed": pair.parser.answer,
             "parser_reason": pair.parser.reason,
@@ -234,11 +245,30 @@ def _both(rows: dict[str, dict[str, Any]]) -> dict[str, tuple[Any, Any]]:
     }
 
 
+def _has_source(path: Path) -> bool:
+    """Whether a file of questions has the column `source`; of what is no such file, read_rows says so."""
+    try:
+        return "source" in pq.read_schema(path).names
+    except (pa.ArrowInvalid, OSError):
+        return True
+
+
+def _questions(paths: list[Path]) -> dict[str, dict[str, Any]]:
+    """Questions by id, each with a source: ALL where its file has none."""
+    found: dict[str, dict[str, Any]] = {}
+    for path in paths:
+        columns = ["question_id", "problem", "answer", *(["source"] if _has_source(path) else [])]
+        for name, row in read_questions([path], columns).items():
+            found.setdefault(name, {"source": ALL, **row})
+    return found
+
+
 def agreement(questions: list[Path], verdicts: list[Path], judge_verdicts: list[Path]) -> dict[str, Any]:
     """The agreement of a judge and a parser on one answerer's traces.
 
     Args:
-        questions: all shards of the questions that were asked.
+        questions: all shards of the questions that were asked; with none, all rows have the source ALL, and examples
+            show neither problem nor reference. Rows of a file without the column `source` have that source too.
         verdicts: a combined verifier's, or a parser's together with `judge_verdicts`.
 
     Returns:
@@ -248,13 +278,13 @@ def agreement(questions: list[Path], verdicts: list[Path], judge_verdicts: list[
     Raises:
         UserError: the verdicts are not of both sides on the same traces, or of other questions.
     """
-    asked = read_questions(questions, ["question_id", "source", "problem", "answer"])
+    asked = _questions(questions)
     rows, judged = _read(verdicts), _read(judge_verdicts)
     sides = _sides(rows, judged) if judge_verdicts else _both(rows)
     pairs, dropped, names = [], Counter[str](), set()
     for trace, (parser, judge) in sorted(sides.items()):
-        question = asked.get(rows[trace]["question_id"])
-        if question is None:
+        question = asked.get(name := rows[trace]["question_id"])
+        if questions and question is None:
             raise UserError(
                 str(rows[trace]["path"]), f"trace {trace} answers a question that is in no file of --questions",
                 "give all question files",
@@ -263,7 +293,8 @@ def agreement(questions: list[Path], verdicts: list[Path], judge_verdicts: list[
             dropped["verifier_error"] += 1
             continue
         names.add(parser["verifier"])
-        pair = Pair(trace, question["question_id"], question["source"] or "", _verdict(parser), _verdict(judge))
+        source = (question["source"] or "") if question else ALL
+        pair = Pair(trace, name, source, _verdict(parser), _verdict(judge))
         pairs.append(pair)
         if pair.replies is None:
             dropped[pair.judge.reason] += 1

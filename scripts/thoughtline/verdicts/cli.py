@@ -64,6 +64,9 @@ Verdicts of a combined verifier that asked both (`ask: always`), or of two verif
   thoughtline verdicts agreement --questions questions.parquet --verdicts combined.parquet --out agreement.json
   thoughtline verdicts agreement --questions questions.parquet --verdicts math_verify.parquet \
       --judge-verdicts judge.parquet --out agreement.json
+
+Questions are Parquet files with question_id, problem, answer and, for a table by source, source. Without
+--questions, or without that column, all rows have the source "all"; without --questions examples show no problem and no reference.
 """
 
 
@@ -104,11 +107,13 @@ def register(subparsers: Any) -> None:
     )  # fmt: skip
     agree.add_argument("--settings", default="{}", metavar="JSON", help="for the sidecar (default: none)")
     for name, text in (
-        ("--questions", "all shards of the questions that were asked"),
+        ("--questions", "all shards of the questions that were asked (default: none)"),
         ("--verdicts", "a combined verifier's verdicts, or a parser's"),
         ("--judge-verdicts", "a judge's verdicts on the same traces, where --verdicts are a parser's"),
     ):
-        agree.add_argument(name, type=Path, nargs="+", default=[], required="judge" not in name, metavar="F", help=text)
+        agree.add_argument(
+            name, type=Path, nargs="+", default=[], required=name == "--verdicts", metavar="F", help=text
+        )
     agree.add_argument("--out", type=Path, required=True, metavar="A.json", help="where the figures go")
     agree.set_defaults(run=run_agreement)
     show = subparsers.add_parser(
