@@ -111,7 +111,7 @@ def measure(pairs: list[tuple[str, str]]) -> dict[str, Any]:
     settings = {"verifier": {"verifier": "math_verify", "seconds": 60}}
     with verifier_for(settings) as verifier:
         verifier.verify({"answer": "1"}, {"status": "finished", "response": r"\boxed{\frac{x}{2}}"})
-        worker = verifier._worker.pid
+        worker = verifier.verifier._worker.pid
         for start in range(0, len(pairs), BLOCK):
             block = pairs[start : start + BLOCK]
             before = time.process_time()

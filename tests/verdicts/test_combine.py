@@ -226,10 +226,12 @@ def test_the_command_with_many_requests_and_one_parser(service, tmp_path):
     register(parser.add_subparsers())
     for name, concurrency in (("one", "1"), ("many", "8")):
         words = ["verify", "--settings", settings, "--questions", questions, "--traces", answers, "--workers", "1"]
-        args = parser.parse_args([*map(str, words), "--out", str(tmp_path / name), "--concurrency", concurrency])
+        args = parser.parse_args(
+            [*map(str, words), "--out", str(tmp_path / f"{name}.parquet"), "--concurrency", concurrency]
+        )
         args.run(args)
-    assert (tmp_path / "one").read_bytes() == (tmp_path / "many").read_bytes()
-    found = {row["reason"] or row["status"] for row in read_rows(tmp_path / "one", VERDICTS)}
+    assert (tmp_path / "one.parquet").read_bytes() == (tmp_path / "many.parquet").read_bytes()
+    found = {row["reason"] or row["status"] for row in read_rows(tmp_path / "one.parquet", VERDICTS)}
     assert found == {"correct", "judge_unclear"}
-    details = read_json(tmp_path / "many.prov.json")["details"]
+    details = read_json(tmp_path / "many.parquet.prov.json")["details"]
     assert details["judge"] == {"asked": 3, "repaired": 1, "unparsed": 1}

@@ -62,7 +62,11 @@ def verify():
         key = tuple(leniency.items())
         if key not in made:
             made[key] = verifier_for({"verifier": {"verifier": "math_verify", "leniency": leniency, "seconds": 60}})
-            made[key]._worker = one_worker._worker  # leniency comes with each question: one process serves all
+            made[
+                key
+            ].verifier._worker = (
+                one_worker.verifier._worker
+            )  # leniency comes with each question: one process serves all
         asked = question("q", reference)
         return made[key].verify(asked, trace(asked, f"\\boxed{{{answer}}}"))
 

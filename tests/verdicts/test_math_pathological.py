@@ -27,7 +27,7 @@ def verifiers():
         verifier_for({"verifier": {**settings, "seconds": SECONDS}}) as made,
         verifier_for({"verifier": {**settings, "seconds": 60}}) as patient,
     ):
-        patient._worker = made._worker  # the same worker, asked with a limit that no plain pair meets
+        patient.verifier._worker = made.verifier._worker  # the same worker, asked with a limit that no plain pair meets
         yield made, patient
 
 
@@ -45,7 +45,7 @@ def test_it_ends_and_the_worker_lives_on(verifiers, case):
     verdict = verifier.verify(asked, trace(asked, response))
     assert (verdict.reason or "correct") in case.get("ends", ENDS), verdict
     assert time.process_time() - start < 0.5  # in this process nothing of it runs
-    patient._compared.cache_clear()
+    patient.verifier._compared.cache_clear()
     for reference, right, status in PLAIN:
         asked = question("q", reference)
         assert patient.verify(asked, trace(asked, right)).status == status

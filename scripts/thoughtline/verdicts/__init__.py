@@ -20,7 +20,7 @@ class Shared:
     """A verifier for any thread; it judges one row at a time, so give each thread its own where speed matters."""
 
     def __init__(self, verifier: Any) -> None:
-        self._verifier, self._lock = verifier, threading.Lock()
+        self.verifier, self._lock = verifier, threading.Lock()
         self.name, self.fingerprint = verifier.name, verifier.fingerprint
 
     def verify(self, question: dict[str, Any], trace: dict[str, Any]) -> Any:
@@ -32,12 +32,12 @@ class Shared:
         """
         question = {**question, "answer": _text(question.get("answer")), "tests": _text(question.get("tests"))}
         with self._lock:
-            return self._verifier.verify(question, {"status": "finished", "trace_id": "", **trace})
+            return self.verifier.verify(question, {"status": "finished", "trace_id": "", **trace})
 
     def close(self) -> None:
         """End worker processes and connections."""
         with self._lock:
-            self._verifier.close()
+            self.verifier.close()
 
     def __enter__(self) -> Shared:
         return self
