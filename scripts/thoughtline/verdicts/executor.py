@@ -29,8 +29,8 @@ from .verdict import excerpt
 
 __all__ = ["Executor", "Limits", "Outcome", "SandboxError", "Unprotected", "probe", "run_tests"]
 
-FIRST_BATCH, GROWTH = 4, 4
-"""After the first test a child is told to run 4 more, then 16 more, ...: few messages, and little lost when one fails."""
+FIRST_BATCH, GROWTH = 16, 4
+"""After the first test a child is told to run 16 more, then 64 more, ...: few messages, and little lost when one fails."""
 LARGEST_BATCH = 1024
 
 

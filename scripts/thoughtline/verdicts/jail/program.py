@@ -131,7 +131,6 @@ class Stream:
     def __init__(self, request: dict[str, Any], inputs: bytes, line: socket.socket, result: int, scratch: str) -> None:
         self.request, self.inputs, self.line, self.result, self.scratch = request, inputs, line, result, scratch
         self.stdin, self.stdout = os.dup(0), os.dup(1)  # a program may close its own
-        self.environment = dict(os.environ)
         self.saved = dict(vars(builtins)) if request.get("careful") else None
         self.visible_end = any(word in request["program"] for word in VISIBLE_END)
         self.randomised = "random" in request["program"]
@@ -181,7 +180,7 @@ class Stream:
         return (
             threading.active_count() == 1
             and not os.listdir(self.scratch)
-            and dict(os.environ) == self.environment
+            and not os.environ
             and time.process_time() < self.request["pause_after"]
         )
 
