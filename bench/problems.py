@@ -15,13 +15,20 @@ PREAMBLE = "".join(f"from {module} import *\nimport {module}\n" for module in MO
 """What answers to LeetCode's problems rely on: there these modules are imported for them, and verifiers put such lines first."""
 
 
+USUAL = (
+    "import sys\nimport math\nimport heapq\nfrom bisect import bisect_left, bisect_right\n"
+    "from collections import Counter, defaultdict, deque\nfrom functools import lru_cache\nfrom itertools import permutations\n"
+)
+"""What programs for contests usually begin with, whether they use it or not."""
+
+
 def tasks(kind: str, count: int | None = None, preamble: bool = False) -> list[dict[str, Any]]:
     """[{"name", "program", "tests", "right": bool}] for the first `count` problems: each right program, then its mutant.
 
     Args:
-        preamble: PREAMBLE stands before programs that are called.
+        preamble: PREAMBLE stands before programs that are called, USUAL before those that read standard input.
     """
-    first = PREAMBLE if preamble and kind == "call" else ""
+    first = (PREAMBLE if kind == "call" else USUAL) if preamble else ""
     found = []
     for problem in PROBLEMS[kind][:count]:
         tests = problem.tests()

@@ -128,7 +128,9 @@ def main() -> int:
     parser.add_argument("--engines", nargs="+", choices=names, default=names, metavar="NAME", help=" ".join(names))
     parser.add_argument("--problems", type=int, help="so many of each kind")
     parser.add_argument("--repetitions", type=int)
-    parser.add_argument("--preamble", action="store_true", help="before each call the imports that LeetCode makes")
+    parser.add_argument(
+        "--preamble", action="store_true", help="before each program the imports that such programs begin with"
+    )
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     given = parser.parse_args()
     chosen = QUICK if given.quick else FULL
