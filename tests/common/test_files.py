@@ -1,8 +1,11 @@
 """A final name never holds half a file."""
 
 import os
+import subprocess
+import sys
 
 import pytest
+from thoughtline.common import files
 from thoughtline.common.errors import UserError
 from thoughtline.common.files import atomic_directory, atomic_path, read_json, sha256_file, write_json
 
@@ -39,3 +42,35 @@ def test_broken_json_is_named(tmp_path):
 def test_sha256(tmp_path):
     (tmp_path / "x").write_bytes(b"abc")
     assert sha256_file(tmp_path / "x") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+@pytest.mark.parametrize("kind", ["atomic_path", "atomic_directory"])
+def test_the_next_writer_sweeps_what_a_killed_one_left_and_nothing_else(tmp_path, kind):
+    final = tmp_path / "x.json"
+    script = (
+        "import os, signal, sys\n"
+        "from thoughtline.common import files\n"
+        f"with files.{kind}(sys.argv[1]):\n"
+        "    print('writing', flush=True)\n"
+        "    signal.pause()\n"
+    )
+    writers = [
+        subprocess.Popen([sys.executable, "-c", script, path], stdout=subprocess.PIPE)
+        for path in (final, final, tmp_path / "x.json.prov.json")
+    ]
+    try:
+        for writer in writers:
+            assert writer.stdout.readline() == b"writing\n"
+        assert len(os.listdir(tmp_path)) == 3
+        writers[0].kill()
+        writers[0].wait()
+        with getattr(files, kind)(final) as part:
+            if kind == "atomic_path":
+                part.write_text("whole")
+        left = [name[: -len(".xxxxxxxx.part")] for name in os.listdir(tmp_path) if name.endswith(".part")]
+        assert sorted(left) == [".x.json", ".x.json.prov.json"]  # of the two that still write
+    finally:
+        for writer in writers:
+            writer.kill()
+            writer.wait()
+            writer.stdout.close()
