@@ -6,18 +6,21 @@ import sys
 from pathlib import Path
 
 from thoughtline.common.errors import UserError
+from thoughtline.machines.load import load_machine
 from thoughtline.recipe import settings as recipe_settings
-from thoughtline.recipe.execution import Execution
+from thoughtline.recipe.execution import Execution, site_settings, with_site
 from thoughtline.recipe.load import load
 from thoughtline.recipe.paths import Paths
 
 try:
-    EXECUTION = Execution.read(config)
-    RECIPE = load(config["recipe"])
+    CONFIG = Execution.read(with_site(config, workflow.config_settings.config, site_settings(Path.cwd())))
+    RECIPE = load(CONFIG.recipe)
+    MACHINE = load_machine(CONFIG.machine)
 except UserError as error:
     raise WorkflowError(f"{error}") from None
 
-PATHS = Paths(RECIPE, config["results"])
+EXECUTION = CONFIG.execution
+PATHS = Paths(RECIPE, CONFIG.results)
 R = PATHS.root
 
 # `thoughtline` stands beside the Python that runs Snakemake, also when its folder is not on the PATH.

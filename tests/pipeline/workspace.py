@@ -43,7 +43,7 @@ class Workspace:
 
     def __init__(self, folder: Path, model: Path) -> None:
         self.folder = folder
-        for name in ("Snakefile", "config.yaml", "rules", "scripts", "profiles", "envs"):
+        for name in ("Snakefile", "config.yaml", "rules", "scripts", "profiles", "envs", "machines"):
             source = ROOT / name
             if source.is_dir():
                 shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))

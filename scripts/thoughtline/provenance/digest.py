@@ -34,6 +34,9 @@ CANNOT_CHANGE_RESULTS = frozenset(
 )
 """Modules that show, stop or record work but have no say in its result."""
 
+RUN_ELSEWHERE = f"{PACKAGE}.machines"
+"""The package that says where jobs run and how they are started there: none of it has a say in their results."""
+
 
 @functools.cache
 def _root() -> Path:
@@ -65,12 +68,12 @@ def _imports(module: str, file: Path) -> set[str]:
 
 
 def modules_of(*entries: str) -> dict[str, Path]:
-    """The entry modules and all that they import of this package, by name, without CANNOT_CHANGE_RESULTS."""
+    """The entry modules and all that they import of this package, by name, without what cannot change results."""
     found: dict[str, Path] = {}
     queue = [f"{PACKAGE}.{entry}" if not entry.startswith(PACKAGE) else entry for entry in entries]
     while queue:
         module = queue.pop()
-        if module in found or module in CANNOT_CHANGE_RESULTS:
+        if module in found or module in CANNOT_CHANGE_RESULTS or module.startswith(RUN_ELSEWHERE):
             continue
         file = _file_of(module)
         if file is None:

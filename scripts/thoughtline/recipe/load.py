@@ -90,10 +90,10 @@ def _line_of(path: Path, keys: tuple[Any, ...]) -> int | None:
     return line
 
 
-def _place(path: Path, keys: tuple[Any, ...]) -> str:
-    """File, line and path of a key."""
+def place_of(path: Path, keys: tuple[Any, ...], whole: str = "recipe") -> str:
+    """File, line and path of a key; `whole` names the file's content where there is no key."""
     line = _line_of(path, keys)
-    return f"{path}{f':{line}' if line else ''}: {'.'.join(map(str, keys)) or 'recipe'}"
+    return f"{path}{f':{line}' if line else ''}: {'.'.join(map(str, keys)) or whole}"
 
 
 def parse(data: Any, path: Path) -> Recipe:
@@ -103,9 +103,9 @@ def parse(data: Any, path: Path) -> Recipe:
     try:
         recipe = Recipe.model_validate(data)
     except ValidationError as error:
-        raise explained(error, Recipe, lambda keys: _place(path, keys), "this file") from None
+        raise explained(error, Recipe, lambda keys: place_of(path, keys), "this file") from None
     for where, what, right in check(recipe):
-        raise UserError(_place(path, where), what, right)
+        raise UserError(place_of(path, where), what, right)
     return expand(recipe)
 
 

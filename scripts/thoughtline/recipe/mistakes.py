@@ -11,7 +11,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 
 from ..common.errors import UserError
-from .schema import Recipe, Strict
+from .schema import Strict
 
 Keys = tuple[Any, ...]
 
@@ -55,16 +55,17 @@ def _unknown(key: Any, models: list[type[Strict]]) -> str:
     return f"known keys: {', '.join(known)}" if known else "remove it"
 
 
-def _needed(models: list[type[Strict]]) -> str:
+def _needed(models: list[type[Strict]], root: type[BaseModel], reference: str) -> str:
     """Who needs a key that is missing."""
-    if models == [Recipe]:
-        return "every recipe needs this key (see docs/reference.md)"
-    if len(models) == 1 and models[0].__module__ == Recipe.__module__:
-        return f"{models[0].__name__} needs this key (see docs/reference.md#{models[0].__name__.lower()})"
-    return "this key is needed (see docs/reference.md)"
+    documented = len(models) == 1 and models[0].__module__.endswith(".schema")
+    if documented and models == [root]:
+        return f"every {root.__name__.lower()} needs this key (see {reference})"
+    if documented:
+        return f"{models[0].__name__} needs this key (see {reference}#{models[0].__name__.lower()})"
+    return f"this key is needed (see {reference})"
 
 
-def _wrong_type(kind: str, given: Any) -> tuple[str, str] | None:
+def _wrong_type(kind: str, given: Any, reference: str) -> tuple[str, str] | None:
     """What is wrong with a value of the wrong type, and what would be right, where more can be said than the type."""
     if kind == "model_attributes_type" and isinstance(given, str):
         return (
@@ -72,7 +73,7 @@ def _wrong_type(kind: str, given: Any) -> tuple[str, str] | None:
             f'name it by its key `verifier`: {{"verifier": {json.dumps(given)}}}',
         )
     if kind in ("model_attributes_type", "model_type", "dict_type"):
-        return f"{given!r} is no mapping of keys", "write `key: value` (see docs/reference.md)"
+        return f"{given!r} is no mapping of keys", f"write `key: value` (see {reference})"
     if kind == "bool_type" and isinstance(given, str) and given.lower() in ("yes", "on", "no", "off"):
         return (
             f"{given!r} is a text, not true or false",
@@ -84,13 +85,13 @@ def _wrong_type(kind: str, given: Any) -> tuple[str, str] | None:
     return None
 
 
-def _explain(error: Any, root: type[BaseModel], place: str) -> UserError:
+def _explain(error: Any, root: type[BaseModel], place: str, reference: str) -> UserError:
     """One error of pydantic as where, what, right."""
     keys, kind, given = tuple(error["loc"]), error["type"], error.get("input")
     if kind == "extra_forbidden":
         return UserError(place, "unknown key", _unknown(keys[-1], _models_at(root, keys[:-1])))
     if kind == "missing":
-        return UserError(place, "is missing", _needed(_models_at(root, keys[:-1])))
+        return UserError(place, "is missing", _needed(_models_at(root, keys[:-1]), root, reference))
     if kind == "literal_error":
         return UserError(place, f"{given!r} is not allowed", f"use one of {error['ctx']['expected']}")
     if kind == "union_tag_invalid":
@@ -99,23 +100,30 @@ def _explain(error: Any, root: type[BaseModel], place: str) -> UserError:
         return UserError(
             place, "does not say which verifier", "add `verifier: math_verify` (or code, judge, exact, choice, none)"
         )
-    if wrong := _wrong_type(kind, given):
+    if wrong := _wrong_type(kind, given, reference):
         return UserError(place, *wrong)
     message = error["msg"].removeprefix("Value error, ")
     shown = "" if isinstance(given, dict | list) else f" (found {given!r})"
-    return UserError(place, message[0].lower() + message[1:] + shown, "see docs/reference.md")
+    return UserError(place, message[0].lower() + message[1:] + shown, f"see {reference}")
 
 
-def explained(error: ValidationError, root: type[BaseModel], place: Callable[[Keys], str], whole: str) -> UserError:
+def explained(
+    error: ValidationError,
+    root: type[BaseModel],
+    place: Callable[[Keys], str],
+    whole: str,
+    reference: str = "docs/reference.md",
+) -> UserError:
     """The first mistake, and how many more there are; a key that is missing may be a misspelt one, so these come last.
 
     Args:
         root: the model that refused the data.
         place: what to call the place of a key's path.
         whole: what the data are, for the count of further mistakes.
+        reference: the page that describes `root`.
     """
     problems = sorted(error.errors(), key=lambda each: each["type"] == "missing")
-    first = _explain(problems[0], root, place(tuple(problems[0]["loc"])))
+    first = _explain(problems[0], root, place(tuple(problems[0]["loc"])), reference)
     more = len(problems) - 1
     if not more:
         return first
