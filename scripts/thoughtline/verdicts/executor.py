@@ -131,7 +131,10 @@ class _Calls:
 
     def __init__(self, tests: dict[str, Any], comparison: str) -> None:
         self.name = tests["fn_name"]
-        self.arguments = [given if isinstance(given, list) else [given] for given in tests["inputs"]]
+        # As a problem's JSON has them: a tuple that somebody's Python passes is a list to the program.
+        self.arguments = [
+            given if isinstance(given, list) else [given] for given in json.loads(json.dumps(tests["inputs"]))
+        ]
         self.outputs, self.comparison = tests["outputs"], comparison
         self.count = len(self.arguments)
 

@@ -20,6 +20,7 @@ import contextlib
 import functools
 import importlib.util
 import json
+import marshal
 import os
 import select
 import signal
@@ -55,7 +56,7 @@ PROTECTIONS: dict[str, tuple[frozenset[str], ...]] = {
 """Protection -> sets of layers, any one of which gives it."""
 START_SECONDS = 120
 """A jail must be ready within this time, however loaded the machine is."""
-REQUEST, REPORT = struct.Struct("<ddII?"), struct.Struct("<id?")
+REQUEST, REPORT = struct.Struct("<ddIIQQ?"), struct.Struct("<id?")
 """As in jail/server.py, which cannot be loaded here (see jail/start.py)."""
 START = "thoughtline.verdicts.jail.start"
 _START = "import sys; sys.path.insert(0, {root!r}); from {start} import main; main()"
@@ -158,14 +159,15 @@ class Run:
         self.line, theirs = line or socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._stack.callback(self.line.close)
         self._stack.callback(theirs.close)
-        header = json.dumps(request).encode() + b"\n"
+        header = marshal.dumps(request)
         handles = []
         for data in (stdin, b"", b"", b"", header + inputs):
             handles.append(memory_file(data))
             self._stack.callback(os.close, handles[-1])
         self._handles = handles
         may_sleep = request["form"] == "grade"  # for as long as the program works
-        message = REQUEST.pack(limits.seconds, limits.wall, limits.memory_mb, limits.output_mb, not may_sleep)
+        sizes = len(header), len(header) + len(inputs)
+        message = REQUEST.pack(limits.seconds, limits.wall, limits.memory_mb, limits.output_mb, *sizes, not may_sleep)
         try:
             jail.send(message, [*handles, theirs.fileno()])
         except SandboxError:

@@ -36,12 +36,16 @@ def system_call(number: int, *arguments: object) -> int:
     return result
 
 
-def process_control(option: int, *arguments: object) -> None:
+_prctl = _libc.prctl
+_prctl.argtypes = [ctypes.c_int, *[ctypes.c_ulong] * 4]
+
+
+def process_control(option: int, *arguments: int) -> None:
     """prctl(2).
 
     Raises:
         OSError: it was refused.
     """
-    padded = (*arguments, 0, 0, 0, 0)[:4]
-    wide = [ctypes.c_ulong(argument) if isinstance(argument, int) else argument for argument in padded]
-    call("prctl", option, *wide)
+    if _prctl(option, *(*arguments, 0, 0, 0, 0)[:4]) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"prctl: {os.strerror(number)}")

@@ -15,7 +15,6 @@ import io
 import json
 import os
 import random
-import socket
 import sys
 import threading
 import time
@@ -38,11 +37,31 @@ def _stream(descriptor: int, mode: str, name: str, errors: str, line_by_line: bo
     return stream
 
 
+READY = 17
+"""Sets of streams that a server has ready; more tests than these in one child make their own."""
+_ready: list[tuple[io.TextIOWrapper, io.TextIOWrapper, io.TextIOWrapper]] = []
+_first: list[io.TextIOBase] = []
+"""The server's own streams, kept so that no child need take them apart."""
+
+
+def _streams() -> tuple[io.TextIOWrapper, io.TextIOWrapper, io.TextIOWrapper]:
+    return (
+        _stream(0, "r", "<stdin>", "surrogateescape"),
+        _stream(1, "w", "<stdout>", "surrogateescape"),
+        _stream(2, "w", "<stderr>", "backslashreplace", True),
+    )
+
+
+def make_streams() -> None:
+    """In the server: streams on descriptors 0 to 2, whatever these are once they are used; to make them in a fork costs it ten times as much."""
+    _ready.extend(_streams() for _ in range(READY))
+    _first.extend((sys.stdin, sys.stdout, sys.stderr))
+
+
 def open_streams() -> None:
     """sys.stdin, stdout and stderr on descriptors 0 to 2, as a new interpreter opens them (UTF-8 mode)."""
-    sys.stdin = sys.__stdin__ = _stream(0, "r", "<stdin>", "surrogateescape")
-    sys.stdout = sys.__stdout__ = _stream(1, "w", "<stdout>", "surrogateescape")
-    sys.stderr = sys.__stderr__ = _stream(2, "w", "<stderr>", "backslashreplace", True)
+    streams = _ready.pop() if _ready else _streams()
+    sys.stdin, sys.stdout, sys.stderr = sys.__stdin__, sys.__stdout__, sys.__stderr__ = streams
 
 
 def new_module(name: str, prelude: CodeType | None) -> dict[str, Any]:
@@ -123,12 +142,12 @@ class Stream:
             program may change built-in names, "pause_after": CPU seconds after which a fresh child goes on,
             "file_bytes": the largest input that can be written here}.
         inputs: all inputs of the form "program", one after the other.
-        line: where the supervisor says how many tests to run, and is told where the output of each ends.
+        line: descriptor of a socket, on which the supervisor says how many tests to run and is told where the output of each ends.
         result: descriptor for the results of calls.
         scratch: the folder that must be empty.
     """
 
-    def __init__(self, request: dict[str, Any], inputs: bytes, line: socket.socket, result: int, scratch: str) -> None:
+    def __init__(self, request: dict[str, Any], inputs: memoryview, line: int, result: int, scratch: str) -> None:
         self.request, self.inputs, self.line, self.result, self.scratch = request, inputs, line, result, scratch
         self.stdin, self.stdout = os.dup(0), os.dup(1)  # a program may close its own
         self.saved = dict(vars(builtins)) if request.get("careful") else None
@@ -143,7 +162,7 @@ class Stream:
         request = self.request
         code = compile(request["program"].removeprefix("\ufeff"), "program.py", "exec", dont_inherit=True)
         prelude = compile(request["prelude"], "prelude.py", "exec") if request["prelude"] else None
-        self.line.send(b"compiled")
+        os.write(self.line, b"compiled")
         one = self.call if request["form"] == "call" else self.program
         count, granted = request["count"], 1
         for number in range(count):
@@ -156,7 +175,7 @@ class Stream:
                 self.tell()
                 return status or 0
             try:
-                self.ends.append(os.fstat(self.kept).st_size)
+                self.ends.append(os.lseek(self.kept, 0, os.SEEK_END))
                 if number + 1 < count and not self.clean():
                     break
             except OSError:  # the program has closed what we need to go on
@@ -167,13 +186,13 @@ class Stream:
     def tell(self) -> None:
         """Say where the outputs of the tests since the last message end."""
         with contextlib.suppress(OSError):
-            self.line.send(json.dumps(self.ends).encode())
+            os.write(self.line, f"[{','.join(map(str, self.ends))}]".encode())
         self.ends = []
 
     def ask(self) -> int:
         """Say it, and be told how many tests to go on with (0: no more)."""
         self.tell()
-        return int(self.line.recv(64) or 0)
+        return int(os.read(self.line, 64) or 0)
 
     def clean(self) -> bool:
         """Whether the last test left nothing behind."""
@@ -194,7 +213,7 @@ class Stream:
         if size > self.request["file_bytes"]:
             return False
         os.ftruncate(self.stdin, 0)
-        os.pwrite(self.stdin, memoryview(self.inputs)[self.position : self.position + size], 0)
+        os.pwrite(self.stdin, self.inputs[self.position : self.position + size], 0)
         os.lseek(self.stdin, 0, os.SEEK_SET)
         os.dup2(self.stdin, 0)
         os.dup2(self.stdout, 1)
@@ -218,6 +237,13 @@ class Stream:
         if numpy := sys.modules.get("numpy"):
             numpy.random.seed(SEED % 2**32)
 
+    def end(self, namespace: dict[str, Any], status: int) -> int:
+        """What an interpreter does at its end; returns `status`."""
+        self.restore()
+        finish(namespace, self.visible_end)
+        self.restore()
+        return status
+
     def program(self, number: int, code: CodeType, prelude: CodeType | None) -> int:
         """Run the program as a script."""
         self.position += self.request["sizes"][number]
@@ -230,10 +256,7 @@ class Stream:
             self.restore()
             status = exit_status(error)
             del error
-        self.restore()
-        finish(namespace, self.visible_end)
-        self.restore()
-        return status
+        return self.end(namespace, status)
 
     def call(self, number: int, code: CodeType, prelude: CodeType | None) -> int | None:
         """Load the program as a module and call its function; the result is written down as JSON. None: it did not return."""
@@ -253,7 +276,5 @@ class Stream:
             self.restore()
             status = exit_status(error)
             del error
-        self.restore()
-        finish(namespace, self.visible_end)
-        self.restore()
+        status = self.end(namespace, status)
         return status if status or returned else None

@@ -121,6 +121,9 @@ def child_filter(among_own_files: bool = False) -> list[bytes]:
     return [*code, _answer(ALLOW)]
 
 
+_MACHINE = os.uname().machine
+
+
 class _Program(ctypes.Structure):
     _fields_ = [("length", ctypes.c_ushort), ("filter", ctypes.c_void_p)]
 
@@ -150,6 +153,6 @@ class Filter:
         Raises:
             OSError: the kernel refuses (no seccomp, or another architecture).
         """
-        if os.uname().machine != "x86_64":
+        if _MACHINE != "x86_64":
             raise OSError(ENOSYS, "the filters are written for x86-64")
-        process_control(PR_SET_SECCOMP, 2, ctypes.byref(self._program))
+        process_control(PR_SET_SECCOMP, 2, ctypes.addressof(self._program))

@@ -1,9 +1,10 @@
 """The fork server: shuts itself in, says what protects it, then forks a child for each request.
 
 Protocol (a Unix SOCK_SEQPACKET socket). The server sends {"layers": [...], "refused": {layer: why}} as JSON. A request is a message
-REQUEST (CPU seconds, wall-clock seconds, MB of memory, MB of output, whether to end it if it sleeps for ever) with the descriptors
-[stdin, stdout, stderr, result, request, line]; the request's file, which only the child reads, holds one line of JSON (see
-program.Stream, asserts.serve, grader.grade; "form" says which) and then the inputs. `line` is the child's own socket. The answer is a REPORT (wait status, CPU
+REQUEST (CPU seconds, wall-clock seconds, MB of memory, MB of output, bytes of the request's header and of all of it, whether to end
+it if it sleeps for ever) with the descriptors
+[stdin, stdout, stderr, result, request, line]; the request's file, which only the child reads, holds a header (marshal's format;
+see program.Stream, asserts.serve, grader.grade; "form" says which) and then the inputs. `line` is the child's own socket. The answer is a REPORT (wait status, CPU
 seconds, whether it timed out), sent when nothing that the child has started is alive any more and its folder is empty.
 """
 
@@ -16,6 +17,7 @@ import contextlib
 import gc
 import importlib
 import json
+import marshal
 import os
 import random
 import select
@@ -36,8 +38,8 @@ PAUSE_PART = 4
 """A child that has used this part of its CPU time lets a fresh one go on with the next test."""
 IDLE_STEP, IDLE_STEPS = 1.0, 10
 """A child that sleeps and uses no CPU time at all for IDLE_STEPS looks in a row, IDLE_STEP seconds apart, is waiting for nothing."""
-REQUEST, DESCRIPTORS, REPORT = struct.Struct("<ddII?"), struct.Struct("6i"), struct.Struct("<id?")
-"""Messages; JSON would make every fork dearer, by the memory that it touches."""
+REQUEST, DESCRIPTORS, REPORT = struct.Struct("<ddIIQQ?"), struct.Struct("6i"), struct.Struct("<id?")
+"""Messages. JSON would make every fork dearer, by the memory that it touches: the first touch of a page costs a fork 3 µs."""
 SHORTEST = 0.01
 """Seconds between looks at a child that has almost used up its CPU time."""
 DEEPEST = 100_000
@@ -56,6 +58,8 @@ class Limit(NamedTuple):
     wall: float
     memory_mb: int
     output_mb: int
+    header_bytes: int
+    request_bytes: int
     watch_idle: bool
 
 
@@ -243,7 +247,7 @@ def wait(child: int, limit: Limit, control: socket.socket, wake: int, watch_idle
 class Job:
     """In a forked child: what it was given."""
 
-    def __init__(self, request: dict, inputs: bytes, line: socket.socket, result: int) -> None:
+    def __init__(self, request: dict, inputs: memoryview, line: int, result: int) -> None:
         self.request, self.inputs, self.line, self.result = request, inputs, line, result
 
 
@@ -257,10 +261,9 @@ def become(limit: Limit, descriptors: list[int], others: tuple[int, ...], jail: 
     for descriptor in (*descriptors[:3], *others):
         os.close(descriptor)
     os.setsid()
-    text = os.pread(request, os.fstat(request).st_size, 0)
+    text = memoryview(os.pread(request, limit.request_bytes, 0))
     os.close(request)
-    end = text.index(b"\n")
-    header, inputs = json.loads(text[:end]), text[end + 1 :]
+    header, inputs = marshal.loads(text[: limit.header_bytes]), text[limit.header_bytes :]
     header["pause_after"] = limit.seconds / PAUSE_PART
     header["file_bytes"] = limit.output_mb << 20
     limits.set_for_run(limit.seconds, baseline + len(inputs) + (limit.memory_mb << 20), limit.output_mb << 20)
@@ -268,7 +271,7 @@ def become(limit: Limit, descriptors: list[int], others: tuple[int, ...], jail: 
     if jail.filter:
         jail.filter.set_process(os.getpid())
         jail.filter.take_on()
-    return Job(header, inputs, socket.socket(fileno=line), result)
+    return Job(header, inputs, line, result)
 
 
 def loop(control: socket.socket, jail: Jail, baseline: int) -> Job | None:
@@ -282,6 +285,7 @@ def loop(control: socket.socket, jail: Jail, baseline: int) -> Job | None:
     os.set_blocking(waker, False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
+    ours = os.stat(jail.scratch).st_uid == os.geteuid()  # else no program may change it either
     watch_idle = os.path.exists("/proc/self/stat") and os.access("/proc/self/stat", os.R_OK)
     while True:
         message, extra, _, _ = control.recvmsg(REQUEST.size, socket.CMSG_LEN(DESCRIPTORS.size))
@@ -298,7 +302,7 @@ def loop(control: socket.socket, jail: Jail, baseline: int) -> Job | None:
         _, status, usage = os.wait4(child, 0)
         if not jail.filter:  # with it there is nothing but the child: it could not fork
             kill_others(jail)
-        with contextlib.suppress(PermissionError):  # as root the folder is not ours, nor was it the program's
+        if ours:
             os.chmod(jail.scratch, 0o777)
         if os.listdir(jail.scratch):
             empty(jail.scratch)
@@ -316,9 +320,9 @@ def do(job: Job, scratch: str, grader: ModuleType | None) -> int:
     """
     form = job.request["form"]
     if form == "serve":
-        return asserts.serve(job.request, job.line)
+        return asserts.serve(job.request, socket.socket(fileno=job.line))
     if form == "grade":
-        return grader.grade(job.request, job.line, job.result, job.request["file_bytes"])
+        return grader.grade(job.request, socket.socket(fileno=job.line), job.result, job.request["file_bytes"])
     return program.Stream(job.request, job.inputs, job.line, job.result, scratch).run()
 
 
@@ -358,6 +362,7 @@ def main() -> None:
     jail.add("seccomp", seccomp.Filter(seccomp.server_filter()).take_on, config["without"])
     if "seccomp" in jail.layers:
         jail.filter = seccomp.Filter(seccomp.child_filter(config["mode"] == "none" and not jail.all_ours))
+    program.make_streams()
     gc.collect()
     gc.freeze()
     control.send(json.dumps({"layers": sorted(jail.layers), "refused": jail.refused}).encode())
