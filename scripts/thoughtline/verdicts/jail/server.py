@@ -1,11 +1,11 @@
 """The fork server: shuts itself in, says what protects it, then forks a child for each request.
 
-Protocol (a Unix SOCK_SEQPACKET socket). The server sends {"layers": [...], "refused": {layer: why}} as JSON. A request is a message
-REQUEST (CPU seconds, wall-clock seconds, MB of memory, MB of output, bytes of the request's header and of all of it, whether to end
-it if it sleeps for ever) with the descriptors
-[stdin, stdout, stderr, result, request, line]; the request's file, which only the child reads, holds a header (marshal's format;
-see program.Stream, asserts.serve, grader.grade; "form" says which) and then the inputs. `line` is the child's own socket. The answer is a REPORT (wait status, CPU
-seconds, whether it timed out), sent when nothing that the child has started is alive any more and its folder is empty.
+Protocol (a Unix SOCK_SEQPACKET socket). The server sends {"layers": [...], "refused": {layer: why}} as JSON. A request is a
+message REQUEST (CPU seconds, wall-clock seconds, MB of memory, MB of output, bytes of the request's header and of all of it,
+whether to end it if it sleeps for ever) with the descriptors [stdin, stdout, stderr, result, request, line]; the request's file,
+which only the child reads, holds a header (marshal's format; see program.Stream, asserts.serve, grader.grade; "form" says which)
+and then the inputs. `line` is the child's own socket. The answer is a REPORT (wait status, CPU seconds, whether it timed out), sent
+when nothing that the child has started is alive any more and its folder is empty.
 """
 
 from __future__ import annotations
