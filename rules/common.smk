@@ -6,7 +6,9 @@ import sys
 from pathlib import Path
 
 from thoughtline.common.errors import UserError
+from thoughtline.machines.demands import Demands
 from thoughtline.machines.load import load_machine
+from thoughtline.machines.place import RESOURCES, Placer
 from thoughtline.recipe import settings as recipe_settings
 from thoughtline.recipe.execution import Execution, site_settings, with_site
 from thoughtline.recipe.load import load
@@ -16,6 +18,9 @@ try:
     CONFIG = Execution.read(with_site(config, workflow.config_settings.config, site_settings(Path.cwd())))
     RECIPE = load(CONFIG.recipe)
     MACHINE = load_machine(CONFIG.machine)
+    DEMANDS = Demands(RECIPE, MACHINE)
+    PLACER = Placer(MACHINE, CONFIG.qos, CONFIG.account, CONFIG.exclude_nodes)
+    PLACER.check(DEMANDS.every())
 except UserError as error:
     raise WorkflowError(f"{error}") from None
 
@@ -31,6 +36,22 @@ shell.prefix(f"export PATH={shlex.quote(os.path.dirname(sys.executable))}:$PATH;
 def settings_of(stage, *names):
     """The canonical settings of one job: its only parameter, so its only reason to run again beside its inputs."""
     return recipe_settings.text(getattr(recipe_settings, stage)(RECIPE, *names))
+
+
+def placed(demand):
+    """Resources of a rule whose jobs need `demand(wildcards)`, as the machine gives them; more at each attempt."""
+
+    def resource(key):
+        return lambda wildcards, attempt: PLACER.resources(demand(wildcards), attempt)[key]
+
+    return {key: resource(key) for key in RESOURCES}
+
+
+def threads_of(demand, here):
+    """Threads of such a rule: the cores that the machine gives, or `here` on this machine."""
+    if not MACHINE.is_slurm:
+        return here
+    return lambda wildcards, attempt: PLACER.place(demand(wildcards), attempt).cpus
 
 
 def fixed(value):
@@ -50,3 +71,10 @@ wildcard_constraints:
     answerer=either([*RECIPE.traces, *RECIPE.models]),
     model=either(RECIPE.models),
     dataset=either(RECIPE.datasets),
+
+
+onstart:
+    if MACHINE.scheduler.account == "required" and not CONFIG.account:
+        raise WorkflowError(
+            f"config: account: is missing, and {MACHINE.name} charges every job to one; give --config account=NAME, or the key in site.yaml"
+        )

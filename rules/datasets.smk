@@ -18,8 +18,7 @@ rule assemble_dataset:
     container:
         "containers/data.sif"
     resources:
-        mem_mb=16000,
-        runtime=240,
+        **placed(lambda wildcards: DEMANDS.datasets()),
     params:
         settings=lambda wildcards: settings_of("datasets", wildcards.dataset),
         benchmarks=lambda wildcards, input: f"--benchmarks {' '.join(input.benchmarks)}" if input.benchmarks else "",

@@ -17,8 +17,7 @@ rule fetch_model:
     container:
         "containers/train.sif"
     resources:
-        mem_mb=8000,
-        runtime=240,
+        **placed(lambda wildcards: DEMANDS.fetch(wildcards.model)),
     params:
         settings=lambda wildcards: settings_of("fetch", wildcards.model),
     shell:
@@ -44,10 +43,9 @@ rule train_model:
         model=either(PATHS.trained()),
     container:
         "containers/train.sif"
-    threads: 2
+    threads: threads_of(lambda wildcards: DEMANDS.train(wildcards.model), here=2)
     resources:
-        mem_mb=16000,
-        runtime=720,
+        **placed(lambda wildcards: DEMANDS.train(wildcards.model)),
     params:
         settings=lambda wildcards: settings_of("train", wildcards.model),
     shell:

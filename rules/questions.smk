@@ -18,8 +18,7 @@ for _set in [*RECIPE.questions, *RECIPE.benchmarks]:
         container:
             "containers/data.sif"
         resources:
-            mem_mb=8000,
-            runtime=240,
+            **placed(fixed(DEMANDS.questions(_set))),
         params:
             settings=fixed(settings_of("questions", _set)),
         shell:

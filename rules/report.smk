@@ -14,8 +14,7 @@ rule write_report:
     container:
         "containers/data.sif"
     resources:
-        mem_mb=8000,
-        runtime=60,
+        **placed(lambda wildcards: DEMANDS.report()),
     params:
         settings=fixed(settings_of("report")),
     shell:

@@ -17,8 +17,7 @@ rule score_model:
     container:
         "containers/data.sif"
     resources:
-        mem_mb=4000,
-        runtime=60,
+        **placed(lambda wildcards: DEMANDS.scores()),
     params:
         settings=lambda wildcards: settings_of("scores", wildcards.benchmark),
     shell:

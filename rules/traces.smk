@@ -16,10 +16,9 @@ rule generate_traces:
     priority: 20
     container:
         "containers/generate.sif"
-    threads: 2
+    threads: threads_of(lambda wildcards: DEMANDS.traces(wildcards.answerer, wildcards.set), here=2)
     resources:
-        mem_mb=12000,
-        runtime=720,
+        **placed(lambda wildcards: DEMANDS.traces(wildcards.answerer, wildcards.set)),
     params:
         settings=lambda wildcards: settings_of("traces", wildcards.answerer, wildcards.set),
         model=lambda wildcards, input: f"--model {input.model[0]}" if input.model else "",

@@ -16,10 +16,9 @@ rule verify_traces:
     priority: 10
     container:
         "containers/verify.sif"
-    threads: 2
+    threads: threads_of(lambda wildcards: DEMANDS.verdicts(wildcards.set), here=2)
     resources:
-        mem_mb=8000,
-        runtime=240,
+        **placed(lambda wildcards: DEMANDS.verdicts(wildcards.set)),
     params:
         settings=lambda wildcards: settings_of("verdicts", wildcards.set),
         judge=lambda wildcards, input: f"--model {input.judge[0]}" if input.judge else "",
@@ -49,8 +48,7 @@ rule verdict_agreement:
     container:
         "containers/verify.sif"
     resources:
-        mem_mb=4000,
-        runtime=60,
+        **placed(lambda wildcards: DEMANDS.agreement()),
     params:
         settings=lambda wildcards: settings_of("agreement", wildcards.set),
     shell:

@@ -1,0 +1,137 @@
+"""What each job of a recipe needs, before it is known which machine gives it.
+
+GPUs follow from the recipe: a served model takes tensor x pipeline x data parallel ones, a training stage one a rank. Cores, memory and
+minutes of the other stages are the most that the releases' sizes need (173k questions, 114k rows of 7k tokens), per shard where there are shards.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from dataclasses import replace
+from typing import Any
+from urllib.parse import urlsplit
+
+from ..recipe.schema import Recipe, judge_of
+from ..recipe.settings import answerer, engine_of, question_set, verifier_of
+from .place import Demand
+from .schema import Machine
+
+BASE = {
+    "questions": Demand(cpus=4, mem_mb=16000, minutes=240),
+    "fetch": Demand(cpus=2, mem_mb=8000, minutes=240),
+    "traces": Demand(cpus=2, mem_mb=12000, minutes=720, resumable=True),
+    "verdicts": Demand(cpus=4, mem_mb=8000, minutes=240, resumable=True),
+    "agreement": Demand(cpus=1, mem_mb=4000, minutes=60),
+    "datasets": Demand(cpus=4, mem_mb=16000, minutes=240),
+    "train": Demand(cpus=2, mem_mb=16000, minutes=720, resumable=True, unlimited=True),
+    "scores": Demand(cpus=1, mem_mb=4000, minutes=60),
+    "report": Demand(cpus=1, mem_mb=8000, minutes=60),
+}
+"""By stage: cores, memory and minutes without GPUs. The stages that keep a journal or checkpoints are resumable; the others start over."""
+
+PARALLEL = ("tensor_parallel_size", "pipeline_parallel_size", "data_parallel_size")
+
+
+def has_gpus(machine: Machine) -> bool:
+    """Whether any partition gives GPUs."""
+    return any(each.gpus and machine.nodes[each.node].gpus for each in machine.partitions.values())
+
+
+def gpus_of_engine(engine: dict[str, Any]) -> int:
+    """GPUs that serve a model with these engine settings; vLLM's options may be written with - or _.
+
+    >>> gpus_of_engine({"arguments": {"tensor-parallel-size": 4, "pipeline_parallel_size": 2}})
+    8
+    """
+    arguments = {key.replace("-", "_"): value for key, value in (engine.get("arguments") or {}).items()}
+    product = 1
+    for key in PARALLEL:
+        product *= int(arguments.get(key) or 1)
+    return product
+
+
+def _asks_the_internet(url: str) -> bool:
+    """Whether a service is elsewhere than on the job's own machine."""
+    return urlsplit(url).hostname not in ("localhost", "127.0.0.1", "::1")
+
+
+class Demands:
+    """Demands of a recipe's jobs on one machine, by stage and the names that choose a job of it."""
+
+    def __init__(self, recipe: Recipe, machine: Machine, staged: bool | None = None) -> None:
+        """`staged`: whether hub data and models are there already; by default whether THOUGHTLINE_STAGE names their folder."""
+        self._recipe, self._gpus = recipe, has_gpus(machine)
+        self._staged = bool(os.environ.get("THOUGHTLINE_STAGE")) if staged is None else staged
+
+    def _asking(self, base: Demand, model: str) -> Demand:
+        """`base` with what it takes to ask a model of the recipe."""
+        endpoint = self._recipe.models[model].endpoint
+        if endpoint is not None:
+            return replace(base, internet=_asks_the_internet(endpoint.url))
+        return replace(base, gpus=gpus_of_engine(engine_of(self._recipe, model)) if self._gpus else 0)
+
+    @functools.cache  # noqa: B019 (one instance a process)
+    def questions(self, set_name: str) -> Demand:
+        """`curate_questions`."""
+        hub = any(source.hub for source in question_set(self._recipe, set_name).sources.values())
+        return replace(BASE["questions"], internet=hub and not self._staged)
+
+    @functools.cache  # noqa: B019 (one instance a process)
+    def fetch(self, model: str) -> Demand:
+        """`fetch_model`."""
+        hub = self._recipe.models[model].hub is not None
+        return replace(BASE["fetch"], internet=hub and not self._staged)
+
+    @functools.cache  # noqa: B019 (one instance a process)
+    def traces(self, name: str, set_name: str) -> Demand:
+        """`generate_traces`."""
+        base = replace(BASE["traces"], jobs=question_set(self._recipe, set_name).shards)
+        return self._asking(base, answerer(self._recipe, name, set_name)["model"])
+
+    @functools.cache  # noqa: B019 (one instance a process)
+    def verdicts(self, set_name: str) -> Demand:
+        """`verify_traces`; a judge with weights of its own is served in the same job."""
+        base = replace(BASE["verdicts"], jobs=question_set(self._recipe, set_name).shards)
+        judge = judge_of(verifier_of(self._recipe, set_name))
+        return self._asking(base, judge.model) if judge else base
+
+    @functools.cache  # noqa: B019 (one instance a process)
+    def train(self, model: str) -> Demand:
+        """`train_model`: a GPU a rank; on CPUs a core a rank."""
+        (stage,) = self._recipe.models[model].stages
+        if self._gpus:
+            return replace(BASE["train"], gpus=stage.ranks)
+        return replace(BASE["train"], cpus=max(BASE["train"].cpus, stage.ranks))
+
+    def agreement(self) -> Demand:
+        """`verdict_agreement`."""
+        return BASE["agreement"]
+
+    def datasets(self) -> Demand:
+        """`assemble_dataset`."""
+        return BASE["datasets"]
+
+    def scores(self) -> Demand:
+        """`score_model`."""
+        return BASE["scores"]
+
+    def report(self) -> Demand:
+        """`write_report`."""
+        return BASE["report"]
+
+    def every(self) -> list[tuple[str, Demand]]:
+        """(the recipe's key that asks for it, demand) of each kind of job that the recipe can have."""
+        recipe = self._recipe
+        found = [(f"questions of {name}", self.questions(name)) for name in (*recipe.questions, *recipe.benchmarks)]
+        found += [(f"verdicts of {name}", self.verdicts(name)) for name in (*recipe.questions, *recipe.benchmarks)]
+        found += [
+            (f"traces.{name}", self.traces(name, each)) for name, run in recipe.traces.items() for each in run.questions
+        ]
+        for name, model in recipe.models.items():
+            if model.base is not None:
+                found.append((f"models.{name}.stages", self.train(name)))
+            elif model.endpoint is None:
+                found.append((f"models.{name}", self.fetch(name)))
+        found += [(f"models.{name}.engine", self._asking(BASE["traces"], name)) for name in recipe.models]
+        return [*found, ("datasets", self.datasets()), ("scores", self.scores())]

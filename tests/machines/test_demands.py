@@ -1,0 +1,94 @@
+"""What the jobs of a recipe need: GPUs follow from engines and ranks, internet from where things come from."""
+
+import copy
+from pathlib import Path
+
+import pytest
+import yaml
+from thoughtline.machines.demands import BASE, Demands, gpus_of_engine
+from thoughtline.machines.load import load_machine
+from thoughtline.recipe.load import parse
+
+ROOT = Path(__file__).parents[2]
+DEMO = ROOT / "recipes/demo.yaml"
+HUB = {"id": "someone/something", "revision": "0123456789abcdef0123456789abcdef01234567"}
+
+
+@pytest.fixture
+def data():
+    return copy.deepcopy(yaml.safe_load(DEMO.read_text()))
+
+
+def demands(data, machine="leonardo", staged=False):
+    return Demands(parse(data, DEMO), load_machine(machine), staged)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "gpus"),
+    [
+        ({}, 1),
+        ({"tensor_parallel_size": 4}, 4),
+        ({"tensor-parallel-size": 4, "pipeline_parallel_size": 8}, 32),
+        ({"data_parallel_size": 2, "tensor_parallel_size": 2}, 4),
+    ],
+)
+def test_gpus_of_an_engine(arguments, gpus):
+    assert gpus_of_engine({"arguments": arguments}) == gpus
+
+
+def test_a_student_is_served_as_its_base(data):
+    data["models"]["smollm2"]["engine"]["arguments"] = {"tensor_parallel_size": 2}
+    found = demands(data)
+    assert found.traces("teacher", "math-train").gpus == 2
+    assert found.traces("verified-seed1", "math-heldout").gpus == 2
+
+
+def test_training_takes_a_gpu_a_rank_or_on_cpus_a_core(data):
+    for name in ("verified", "unverified"):
+        data["models"][name]["stages"][0].update(ranks=4, micro_batch=1)
+    assert demands(data).train("verified-seed1").gpus == 4
+    on_cpus = demands(data, "local").train("verified-seed1")
+    assert (on_cpus.gpus, on_cpus.cpus) == (0, 4)
+
+
+def test_a_judge_with_weights_needs_a_gpu_and_a_service_the_internet(data):
+    judge = {"verifier": "judge", "template": "{{ answer }}", "model": "smollm2"}
+    data["questions"]["puzzle-train"]["verifier"] = judge
+    data["models"]["service"] = {"endpoint": {"url": "https://example.org/v1", "model": "x"}}
+    data["questions"]["science-train"]["verifier"] = {**judge, "model": "service"}
+    data["models"]["beside"] = {"endpoint": {"url": "http://localhost:8000/v1", "model": "x"}}
+    data["questions"]["code-train"]["verifier"] = {**judge, "model": "beside"}
+    found = demands(data)
+    assert (found.verdicts("puzzle-train").gpus, found.verdicts("puzzle-train").internet) == (1, False)
+    assert (found.verdicts("science-train").gpus, found.verdicts("science-train").internet) == (0, True)
+    assert not found.verdicts("code-train").internet
+    assert found.verdicts("math-train") == BASE["verdicts"]
+
+
+def test_what_is_not_staged_is_downloaded(data):
+    source = {"hub": HUB, "licence": "MIT", "credit": "x"}
+    data["questions"]["math-train"]["sources"] = {"theirs": source}
+    data["models"]["smollm2"] = {"hub": HUB, "licence": "MIT", "context_length": 8192}
+    assert demands(data).questions("math-train").internet
+    assert demands(data).fetch("smollm2").internet
+    assert not demands(data, staged=True).questions("math-train").internet
+    assert not demands(data, staged=True).fetch("smollm2").internet
+    assert not demands(data).questions("puzzle-train").internet
+
+
+def test_shards_are_jobs(data):
+    data["questions"]["math-train"]["shards"] = 40
+    found = demands(data)
+    assert found.traces("teacher", "math-train").jobs == 40
+    assert found.verdicts("math-train").jobs == 40
+
+
+def test_every_kind_of_job_is_asked_for(data):
+    keys = [key for key, _ in demands(data).every()]
+    assert {
+        "questions of math-train",
+        "verdicts of code-heldout",
+        "traces.teacher",
+        "models.smollm2",
+        "models.verified-seed1.stages",
+    } <= set(keys)
