@@ -12,7 +12,7 @@ import pytest
 from dummy_service import Service, call, command, question, settings_for, until, write_questions
 from thoughtline.common.lease import Lease
 from thoughtline.common.rows import QUESTIONS, TRACES, read_rows, seed_of, trace_id, write_rows
-from thoughtline.traces.generate import requests_of, revision_of
+from thoughtline.traces.requests import requests_of, revision_of
 
 QUICK = ("--retries", "1", "--concurrency", "4")
 

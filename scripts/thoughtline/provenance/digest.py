@@ -29,6 +29,7 @@ CANNOT_CHANGE_RESULTS = frozenset(
         "provenance.sidecar",
         "provenance.digest",
         "traces.server",
+        "traces.helping",
         "models.launch",
     )
 )

@@ -39,6 +39,7 @@ class Options(Strict):
     concurrency: int = Field(64, ge=1, description="Requests in flight to a model server.")
     workers: int = Field(0, ge=0, description="Worker processes of the verifiers; 0: one per core of the job.")
     linger: int = Field(0, ge=0, description="Seconds that an idle model server is kept for the next job.")
+    sharing: bool = Field(True, description="Slurm jobs of one model answer rows of each other's shards.")
 
 
 class Execution(Strict):

@@ -33,6 +33,14 @@ class Paths:
         """The manifest of a model with weights; nothing for an endpoint."""
         return [] if self.recipe.models[name].endpoint else [self.model(name)]
 
+    def traces_work(self, answerer: str, set_name: str, shard: str) -> str:
+        """Where the journal of traces/{answerer}/{set}/{shard} is."""
+        return f"{self.root}/work/traces/{answerer}/{set_name}/{shard}"
+
+    def sharing_plan(self, answerer: str) -> str:
+        """What an answerer's jobs may do for each other (traces/helping.py)."""
+        return f"{self.root}/work/sharing/{answerer}/plan.json"
+
     def answerer_model(self, answerer: str, set_name: str) -> list[str]:
         """Weights that traces/{answerer}/{set_name} need."""
         name = answerer if set_name in self.recipe.benchmarks else self.recipe.traces[answerer].model

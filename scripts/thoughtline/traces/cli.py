@@ -79,6 +79,15 @@ def _generate(subparsers: argparse._SubParsersAction) -> None:
         "--start-seconds", type=float, default=defaults.start_seconds, metavar="S",
         help="how long the vLLM server may take to start (default: %(default)g)",
     )  # fmt: skip
+    parser.add_argument(
+        "--sharing", type=Path, metavar="PLAN.json",
+        help="help other jobs of this answerer, and be helped, by the plan that the pipeline writes (see docs/slurm.md)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--sharing-seconds", type=float, default=defaults.sharing_seconds, metavar="S",
+        help="how often to look at what other jobs do; one that gave no sign for 20 times as long is taken for dead "
+        "(default: %(default)g)",
+    )  # fmt: skip
     parser.set_defaults(run=run_generate)
 
 
@@ -94,6 +103,8 @@ def run_generate(args: argparse.Namespace) -> None:
         port=args.port,
         servers=args.servers,
         start_seconds=args.start_seconds,
+        sharing=args.sharing,
+        sharing_seconds=args.sharing_seconds,
     )
     model = None if settings.get("endpoint") else args.model
     inputs = [args.questions, *([model] if model else [])]

@@ -11,11 +11,11 @@ import asyncio
 import contextlib
 import os
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from ..common.canonical import canonical_json
 from ..common.deadline import Deadline
@@ -23,32 +23,15 @@ from ..common.errors import OutOfTime, UserError
 from ..common.files import read_json
 from ..common.journal import Journal
 from ..common.progress import Progress
-from ..common.rows import QUESTIONS, TRACES, read_rows, seed_of, trace_id, write_rows
+from ..common.rows import QUESTIONS, TRACES, read_rows, seed_of, write_rows
 from .client import ChatClient, Reply, ServiceError
-from .engine import revision_text
-from .prompts import Messages, messages_of
+from .helping import Sharing
+from .prompts import Messages
+from .requests import Request, Row, made_by, requests_of, revision_of
 from .server import Server, serving
-
-FORMAT = 1
-"""Of the journal's rows."""
 
 GRACE = 15.0
 """Seconds that running requests get to finish once the deadline has passed."""
-
-Row = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Request:
-    """One row to make."""
-
-    trace_id: str
-    question_id: str
-    sample: int
-    seed: int
-    messages: Messages
-    turns: tuple[str, ...] = ()
-    """Further user messages, each sent once the one before is answered."""
 
 
 @dataclass(frozen=True)
@@ -70,35 +53,9 @@ class Options:
     port: int | None = None
     servers: Path | None = None
     start_seconds: float = 1800
-
-
-def revision_of(settings: dict[str, Any], model: dict[str, Any] | None) -> str:
-    """The revision that trace ids are made of: weights and engine settings, or what an endpoint says of itself."""
-    endpoint = settings.get("endpoint")
-    if endpoint:
-        return canonical_json({"model": endpoint["model"], "revision": endpoint["revision"]})
-    if model is None:
-        raise UserError("--model", "is missing", "give the model's model.json (only an endpoint needs none)")
-    return revision_text(model["revision"], settings.get("engine") or {})
-
-
-def requests_of(questions: list[Row], settings: dict[str, Any], revision: str) -> list[Request]:
-    """All rows that a shard's traces must have, in the order of questions, then samples.
-
-    Raises:
-        UserError: a question occurs twice.
-    """
-    repeated = [key for key, count in Counter(row["question_id"] for row in questions).items() if count > 1]
-    if repeated:
-        raise UserError("--questions", f"question_id {repeated[0]} occurs more than once", "curate the questions again")
-    found = []
-    for question in questions:
-        messages = messages_of(settings["prompt"], question)
-        for sample in range(settings["samples"]):
-            key = trace_id(question["question_id"], messages, revision, settings["sampling"], sample)
-            seed = seed_of(key, settings["seed"])
-            found.append(Request(key, question["question_id"], sample, seed, messages, tuple(question["turns"] or ())))
-    return found
+    sharing: Path | None = None
+    """The plan of jobs that help each other (helping.py); None: we are alone."""
+    sharing_seconds: float = 15
 
 
 def _summed(replies: list[Reply], name: str) -> int | None:
@@ -106,21 +63,21 @@ def _summed(replies: list[Reply], name: str) -> int | None:
     return sum(known) if known else None
 
 
-async def converse(client: ChatClient, request: Request, sampling: dict[str, Any]) -> Answer:
+async def converse(client: ChatClient, request: Request) -> Answer:
     """Ask turn after turn, each with the replies before it; a turn that fails or is refused ends the conversation.
 
     The answer's reply is the last one, with the tokens of all; it is truncated if any turn's was cut off. Turns have
     seeds of their own. The thinking of a turn is not sent on, as chat templates of reasoning models do not either.
     """
     messages = request.messages
-    replies = [await client.complete(messages, sampling, request.seed)]
+    replies = [await client.complete(messages, request.sampling, request.seed)]
     for number, turn in enumerate(request.turns, start=2):
         if replies[-1].status in ("failed", "refused"):
             break
         said = {"role": "assistant", "content": replies[-1].response or ""}
         messages = [*messages, said, {"role": "user", "content": turn}]
         seed = seed_of(f"{request.trace_id}/{number}", request.seed)
-        replies.append(await client.complete(messages, sampling, seed))
+        replies.append(await client.complete(messages, request.sampling, seed))
     last = replies[-1]
     cut_off = last.status == "finished" and any(reply.status == "truncated" for reply in replies)
     whole = replace(
@@ -151,42 +108,86 @@ def row_of(request: Request, answer: Answer) -> Row:
     }
 
 
+class Work(Protocol):
+    """Where requests come from and rows go to."""
+
+    rows: list[Row]
+    """Finished rows of the shard, from an earlier run or new."""
+
+    def take(self, running: int) -> list[Request]:
+        """Requests to start now, while `running` are in flight."""
+
+    def keep(self, finished: list[tuple[Request, Row, bool]]) -> None:
+        """Note (request, row, permanent) that ended.
+
+        Not in the journal: rows that failed because all tries were used up, which another run may mend.
+        """
+
+    def over(self) -> bool:
+        """Nothing is left to do once nothing is in flight."""
+
+    @property
+    def complete(self) -> bool:
+        """The shard has all its rows."""
+
+
+class Alone:
+    """The rows of one shard that its journal lacks, in order."""
+
+    def __init__(self, requests: list[Request], journal: Journal, concurrency: int) -> None:
+        self.journal, self.concurrency, self._count = journal, concurrency, len(requests)
+        self.rows = [journal.rows[request.trace_id] for request in requests if request.trace_id in journal.rows]
+        self._left = deque(request for request in requests if request.trace_id not in journal.rows)
+
+    def take(self, running: int) -> list[Request]:
+        """The next requests."""
+        return [self._left.popleft() for _ in range(min(self.concurrency - running, len(self._left)))]
+
+    def keep(self, finished: list[tuple[Request, Row, bool]]) -> None:
+        """Into the journal."""
+        self.journal.append(*[row for _, row, permanent in finished if permanent])
+        self.rows += [row for _, row, _ in finished]
+
+    def over(self) -> bool:
+        """Nothing waits."""
+        return not self._left
+
+    @property
+    def complete(self) -> bool:
+        """All rows are there."""
+        return len(self.rows) == self._count
+
+
 async def complete_all(
-    requests: list[Request],
-    sampling: dict[str, Any],
+    work: Work,
     client: ChatClient,
-    journal: Journal,
     deadline: Deadline,
     progress: Progress,
-    concurrency: int,
     check: Callable[[], None] = lambda: None,
-) -> list[Row]:
-    """The rows of `requests`; each is in the journal as soon as it is finished.
-
-    Not in the journal: rows that failed because all tries were used up, which another run may mend.
+) -> None:
+    """Answer what `work` gives until it is over.
 
     Args:
+        work: each row is handed to it as soon as it is finished.
         check: called about once a second; raises when the service is known to be gone.
 
     Raises:
         OutOfTime: the deadline has passed; requests that ran then had GRACE seconds to finish.
         ServiceError: the service is down; what had finished is kept.
     """
-    rows: list[Row] = []
-    waiting = iter(requests)
     running: dict[asyncio.Task[Answer], Request] = {}
-    started = time.monotonic()
+    started, seen = time.monotonic(), len(work.rows)
 
     async def collect(seconds: float) -> None:
+        nonlocal seen
         done, _ = await asyncio.wait(running, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         replies = [(running.pop(task), task) for task in done]
         broken = [task.exception() for _, task in replies if task.exception()]
         answered = [(request, task.result()) for request, task in replies if not task.exception()]
-        fresh = [row_of(request, answer) for request, answer in answered]
-        journal.append(*[row for row, (_, answer) in zip(fresh, answered, strict=True) if answer.reply.permanent])
-        rows.extend(fresh)
+        work.keep([(request, row_of(request, answer), answer.reply.permanent) for request, answer in answered])
         rate = client.usage.completion_tokens / (time.monotonic() - started)
-        progress.advance(len(fresh), f"{rate:.0f} tokens/s")
+        progress.advance(len(work.rows) - seen, f"{rate:.0f} tokens/s")
+        seen = len(work.rows)
         if broken:
             raise broken[0]  # type: ignore[misc]
 
@@ -198,11 +199,14 @@ async def complete_all(
                     await collect(left)
                 raise OutOfTime
             check()
-            while len(running) < concurrency and (request := next(waiting, None)):
-                running[asyncio.create_task(converse(client, request, sampling))] = request
-            if not running:
-                return rows
-            await collect(1.0)
+            for request in work.take(len(running)):
+                running[asyncio.create_task(converse(client, request))] = request
+            if running:
+                await collect(1.0)
+            elif work.over():
+                return
+            else:
+                await asyncio.sleep(1.0)
     finally:
         for task in running:
             task.cancel()
@@ -250,40 +254,41 @@ def _service(
 
 
 def _make(
-    requests: list[Request],
+    work: Work,
+    count: int,
     label: str,
     settings: dict[str, Any],
     model_json: Path | None,
-    work: Path,
+    folder: Path,
     options: Options,
     deadline: Deadline,
-    journal: Journal,
-) -> tuple[list[Row], dict[str, Any]]:
-    """All rows, from the journal or new, and what the sidecar says of making them."""
-    reused = [journal.rows[request.trace_id] for request in requests if request.trace_id in journal.rows]
-    missing = [request for request in requests if request.trace_id not in journal.rows]
-    details: dict[str, Any] = {"rows_reused": len(reused)}
-    if not missing:
-        return reused, details
+) -> dict[str, Any]:
+    """Have all rows made that `work` lacks; returns what the sidecar says of it."""
+    reused = len(work.rows)
+    details: dict[str, Any] = {"rows_reused": reused}
+    if work.complete:
+        return details
     deadline.check()
-    with _service(settings, model_json, work, options, deadline) as (make_client, server):
+    with _service(settings, model_json, folder, options, deadline) as (make_client, server):
 
         def check() -> None:
             if server and not server.alive():
                 raise ServiceError("vLLM server", "ended while requests were running", server.diagnose())
 
-        async def run() -> tuple[list[Row], ChatClient]:
+        async def run() -> ChatClient:
             async with make_client() as client:
-                with Progress(len(requests), label, done=len(reused)) as progress:
-                    rows = await complete_all(
-                        missing, settings["sampling"], client, journal, deadline, progress, options.concurrency, check
-                    )
-            return rows, client
+                with Progress(count, label, done=reused) as progress:
+                    try:
+                        await complete_all(work, client, deadline, progress, check)
+                    except (OutOfTime, ServiceError):
+                        if not work.complete:
+                            raise
+            return client
 
         started = time.monotonic()
-        rows, client = asyncio.run(run())
+        client = asyncio.run(run())
         seconds = time.monotonic() - started
-    details |= {
+    return details | {
         "server": list(server.command) if server else None,
         "requests": client.usage.requests,
         "retries": client.usage.retries,
@@ -292,7 +297,18 @@ def _make(
         "seconds": round(seconds, 3),
         "tokens_per_second": round(client.usage.completion_tokens / max(seconds, 1e-9), 1),
     }
-    return reused + rows, details
+
+
+def _pause(deadline: Deadline) -> Callable[[float], None]:
+    """Sleep, unless the deadline passes."""
+
+    def pause(seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            deadline.check()
+            time.sleep(min(left, 0.5))
+
+    return pause
 
 
 def generate(
@@ -325,10 +341,21 @@ def generate(
     requests = requests_of(questions, settings, revision)
     label = f"traces {out.parent.parent.name}/{out.parent.name} {out.stem}"
     try:
-        made_by = {"format": FORMAT, **{key: settings.get(key) for key in ("code", "environment", "seed")}}
-        with Journal(work / "traces.jsonl", "trace_id", made_by) as journal:
-            rows, details = _make(requests, label, settings, model_json, work, options, deadline, journal)
-        write_rows(out, rows, TRACES, ["question_id", "sample"])
+        with contextlib.ExitStack() as stack:
+            journal = stack.enter_context(Journal(work / "traces.jsonl", "trace_id", made_by(settings)))
+            shared: Sharing | None = None
+            if options.sharing:
+                where = (options.sharing, settings, questions_file, out, work)
+                limits = (options.concurrency, options.sharing_seconds)
+                shared = stack.enter_context(Sharing(*where, requests, journal, revision, *limits))
+                shared.wait(_pause(deadline))
+            task = shared or Alone(requests, journal, options.concurrency)
+            details = _make(task, len(requests), label, settings, model_json, work, options, deadline)
+            rows = task.rows
+            write_rows(out, rows, TRACES, ["question_id", "sample"])
+            if shared:
+                details |= {"rows_by_others": shared.helped, "rows_for_others": shared.for_others}
+                shared.sweep()
     except OSError as error:
         raise UserError(
             str(error.filename or out),
