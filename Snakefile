@@ -14,6 +14,11 @@ include: "rules/scores.smk"
 include: "rules/report.smk"
 
 
+onstart:
+    if SHARING:
+        write_sharing_plans(workflow.dag.needrun_jobs())
+
+
 rule all:
     default_target: True
     input:

@@ -6,10 +6,11 @@ import sys
 from pathlib import Path
 
 from thoughtline.common.errors import UserError
+from thoughtline.common.files import write_json
 from thoughtline.machines.demands import Demands
 from thoughtline.machines.load import load_machine
 from thoughtline.machines.place import RESOURCES, Placer
-from thoughtline.recipe import settings as recipe_settings
+from thoughtline.recipe import order, settings as recipe_settings
 from thoughtline.recipe.execution import Execution, site_settings, with_site
 from thoughtline.recipe.load import load
 from thoughtline.recipe.paths import Paths
@@ -25,6 +26,8 @@ except UserError as error:
     raise WorkflowError(f"{error}") from None
 
 EXECUTION = CONFIG.execution
+ON_CLUSTER = MACHINE.scheduler.kind == "slurm"
+SHARING = ON_CLUSTER and EXECUTION.sharing
 PATHS = Paths(RECIPE, CONFIG.results)
 R = PATHS.root
 
@@ -62,6 +65,20 @@ def fixed(value):
 def either(names):
     """A wildcard constraint: one of these names."""
     return "|".join(map(re.escape, names)) or "(?!)"
+
+
+def priority_of(kind, on_one_machine):
+    """A job's priority: on a cluster by what waits for it (recipe/order.py), on one machine the number given."""
+    if not ON_CLUSTER:
+        return on_one_machine
+    return lambda wildcards: getattr(order, f"priority_of_{kind}")(RECIPE, wildcards.answerer, wildcards.set)
+
+
+def write_sharing_plans(jobs):
+    """Tell the trace jobs of this run which shards they may answer for each other."""
+    wanted = [tuple(job.wildcards_dict[key] for key in ("answerer", "set", "shard")) for job in jobs if job.rule.name == "generate_traces"]
+    for path, plan in order.sharing_plans(RECIPE, PATHS, wanted).items():
+        write_json(path, plan)
 
 
 wildcard_constraints:

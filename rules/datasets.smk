@@ -15,6 +15,8 @@ rule assemble_dataset:
         f"{R}/logs/datasets/{{dataset}}.log",
     benchmark:
         f"{R}/benchmarks/datasets/{{dataset}}.tsv"
+    # On a cluster, what everything else waits for goes first.
+    priority: 80 if ON_CLUSTER else 0
     container:
         "containers/data.sif"
     resources:

@@ -41,6 +41,8 @@ rule train_model:
         f"{R}/benchmarks/models/{{model}}.tsv"
     wildcard_constraints:
         model=either(PATHS.trained()),
+    # On a cluster, what everything else waits for goes first.
+    priority: 90 if ON_CLUSTER else 0
     container:
         "containers/train.sif"
     threads: threads_of(lambda wildcards: DEMANDS.train(wildcards.model), here=2)

@@ -12,8 +12,8 @@ rule generate_traces:
         f"{R}/logs/traces/{{answerer}}/{{set}}/{{shard}}.log",
     benchmark:
         f"{R}/benchmarks/traces/{{answerer}}/{{set}}/{{shard}}.tsv"
-    # A trained student is asked at once, and everybody who shares a server one after the other.
-    priority: 20
+    # On one machine a trained student is asked at once, and everybody who shares a server one after the other.
+    priority: priority_of("traces", 20)
     container:
         "containers/generate.sif"
     threads: threads_of(lambda wildcards: DEMANDS.traces(wildcards.answerer, wildcards.set), here=2)
@@ -26,4 +26,5 @@ rule generate_traces:
         "thoughtline traces generate --settings {params.settings:q} {params.model} --questions {input.questions:q} --out {output.rows:q}"
         f" --work {R}/work/traces/{{wildcards.answerer}}/{{wildcards.set}}/{{wildcards.shard}} --servers {R}/work/servers"
         f" --concurrency {EXECUTION.concurrency} --linger {EXECUTION.linger}"
+        f"{' --sharing ' + PATHS.sharing_plan('{wildcards.answerer}') if SHARING else ''}"
         " --minutes {resources.runtime} 2>&1 | tee -a {log:q}"

@@ -13,7 +13,7 @@ rule verify_traces:
         f"{R}/logs/verdicts/{{answerer}}/{{set}}/{{shard}}.log",
     benchmark:
         f"{R}/benchmarks/verdicts/{{answerer}}/{{set}}/{{shard}}.tsv"
-    priority: 10
+    priority: priority_of("verdicts", 10)
     container:
         "containers/verify.sif"
     threads: threads_of(lambda wildcards: DEMANDS.verdicts(wildcards.set), here=2)
