@@ -1,0 +1,1 @@
+"""Container images: one an environment, built from its lock, with a digest and a bill of materials."""
