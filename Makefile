@@ -7,6 +7,9 @@ PYTHON_VERSION := 3.11
 UV_VERSION := 0.13.9
 DRIVER := .venv/driver/bin
 RECIPE ?= recipes/demo.yaml
+# Of `make containers`: which build (cpu, cuda) and which images (all, when none is named).
+VARIANT ?= cpu
+IMAGES ?=
 
 # Wheels that lie on this machine serve uv as they serve pip; a CPU build of torch comes from there, or from PyTorch's own index.
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
@@ -15,7 +18,7 @@ export UV_SYSTEM_CERTS ?= 1
 TORCH_BACKEND := $(if $(wildcard $(addsuffix /torch-*+cpu-*.whl,$(PIP_FIND_LINKS))),,--torch-backend cpu)
 UV := .venv/uv/bin/uv
 
-.PHONY: help setup demo test lint clean locks reference bench-verify
+.PHONY: help setup demo containers test lint clean locks reference bench-verify
 
 help:  ## list what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -41,6 +44,9 @@ demo: setup  ## the main job: the demo recipe, from questions to scores and the 
 	@$(DRIVER)/snakemake --profile profiles/local --config recipe=$(RECIPE)
 	@$(DRIVER)/thoughtline scores show $$($(DRIVER)/thoughtline recipe paths $(RECIPE) scores)
 	@echo; echo "report: $$($(DRIVER)/thoughtline recipe paths $(RECIPE) report)"
+
+containers: .venv/driver/ready  ## the container images, into containers/images/ (VARIANT=cuda, IMAGES="verify data")
+	@$(DRIVER)/python -m thoughtline containers build --variant $(VARIANT) $(IMAGES)
 
 test: setup  ## all tests
 	@tests/run

@@ -19,6 +19,7 @@ NOUNS = {
     "models": "fetch published weights, train students",
     "scores": "score models on benchmarks",
     "report": "write the report",
+    "containers": "build the images that rules run in",
 }
 
 

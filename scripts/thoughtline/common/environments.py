@@ -20,6 +20,7 @@ ENVIRONMENTS = {
     "models": "train",
     "scores": "data",
     "report": "data",
+    "containers": "driver",
 }
 """Noun of the command line -> name of its environment."""
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from ..common.canonical import digest
 from ..common.errors import UserError
 from ..common.files import atomic_path, sha256_file
+from .isolation import PLACE, isolated
 from .table import Debian
 
 LEFT_OUT = ("doc", "info", "locale", "man")
@@ -71,12 +72,11 @@ def build(debian: Debian, packages: list[str], epoch: int, cache: Path, log: Pat
     target = cache / "base" / f"{debian.suite}-{key}.tar"
     if target.exists():
         return target
-    with tempfile.TemporaryDirectory(prefix="thoughtline-base-") as folder, open(log, "ab") as stream:
+    with tempfile.TemporaryDirectory(prefix="base-", dir=cache) as folder, open(log, "ab") as stream:
         layer = Path(folder) / "layer.tar"
-        done = subprocess.run(
-            command(debian, packages, str(layer)), stdout=stream, stderr=stream,
-            env={**os.environ, "SOURCE_DATE_EPOCH": str(epoch)},
-        )  # fmt: skip
+        words = isolated(command(debian, packages, str(PLACE / "out/layer.tar")), {"out": Path(folder)})
+        env = {**os.environ, "SOURCE_DATE_EPOCH": str(epoch)}
+        done = subprocess.run(words, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, env=env)
         if done.returncode:
             raise UserError(
                 "mmdebstrap",

@@ -57,8 +57,9 @@ def _pip(arguments: list[str], log: Path) -> None:
 
 
 def _torch_source(pin: Pin, find_links: str | None) -> list[str]:
-    wanted = f"{pin.name}=={pin.version}+cpu"
-    if find_links and any(Path(find_links).glob(f"{pin.name}-{pin.version}+cpu-*.whl")):
+    version = f"{pin.version.removesuffix('+cpu')}+cpu"
+    wanted = f"{pin.name}=={version}"
+    if find_links and any(Path(find_links).glob(f"{pin.name}-{version}-*.whl")):
         return ["--no-index", "--find-links", find_links, wanted]
     return ["--index-url", CPU_INDEX, wanted]
 
