@@ -57,8 +57,9 @@ lint: setup  ## ruff, snakefmt, snakemake --lint
 	@$(DRIVER)/snakefmt --check -l 160 Snakefile rules
 	@$(DRIVER)/snakemake --lint
 
-reference: setup  ## write docs/recipe.schema.json and docs/reference.md
+reference: setup  ## write docs/recipe.schema.json, docs/reference.md and docs/machines-reference.md
 	@$(DRIVER)/thoughtline recipe reference
+	@$(DRIVER)/thoughtline machines reference
 
 bench-verify: setup .venv/bench/ready  ## what verdicts cost, beside published checkers (BENCH=--quick: a minute)
 	@.venv/verify/bin/python -m bench.verify_code --json results/bench/code.json $(BENCH)

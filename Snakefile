@@ -15,6 +15,7 @@ include: "rules/report.smk"
 
 
 onstart:
+    check_submission()
     if SHARING:
         write_sharing_plans(workflow.dag.needrun_jobs())
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from thoughtline.common.errors import UserError
 from thoughtline.common.files import write_json
 from thoughtline.machines.demands import Demands
-from thoughtline.machines.load import load_machine
+from thoughtline.machines.load import known_machines, load_machine
 from thoughtline.machines.place import RESOURCES, Placer
 from thoughtline.recipe import order, settings as recipe_settings
 from thoughtline.recipe.execution import Execution, site_settings, with_site
@@ -19,16 +19,16 @@ try:
     CONFIG = Execution.read(with_site(config, workflow.config_settings.config, site_settings(Path.cwd())))
     RECIPE = load(CONFIG.recipe)
     MACHINE = load_machine(CONFIG.machine)
+    PATHS = Paths(RECIPE, CONFIG.results)
     DEMANDS = Demands(RECIPE, MACHINE)
     PLACER = Placer(MACHINE, CONFIG.qos, CONFIG.account, CONFIG.exclude_nodes)
-    PLACER.check(DEMANDS.every())
+    PLACER.check(DEMANDS.needed(PATHS))
 except UserError as error:
     raise WorkflowError(f"{error}") from None
 
 EXECUTION = CONFIG.execution
 ON_CLUSTER = MACHINE.scheduler.kind == "slurm"
 SHARING = ON_CLUSTER and EXECUTION.sharing
-PATHS = Paths(RECIPE, CONFIG.results)
 R = PATHS.root
 
 # `thoughtline` stands beside the Python that runs Snakemake, also when its folder is not on the PATH.
@@ -55,6 +55,18 @@ def threads_of(demand, here):
     if not MACHINE.is_slurm:
         return here
     return lambda wildcards, attempt: PLACER.place(demand(wildcards), attempt).cpus
+
+
+def check_submission():
+    """Stop before the first job of a run for which something is missing that planning can do without."""
+    if MACHINE.scheduler.account == "required" and not CONFIG.account:
+        raise WorkflowError(
+            f"config: account: is missing, and {MACHINE.name} charges every job to one; give --config account=NAME, or the key in site.yaml"
+        )
+    if workflow.non_local_exec and not MACHINE.is_slurm:
+        raise WorkflowError(
+            f"config: machine: is {MACHINE.name}, but jobs are to be submitted; name the cluster, --config machine=NAME (known: {', '.join(known_machines())})"
+        )
 
 
 def fixed(value):
@@ -88,10 +100,3 @@ wildcard_constraints:
     answerer=either([*RECIPE.traces, *RECIPE.models]),
     model=either(RECIPE.models),
     dataset=either(RECIPE.datasets),
-
-
-onstart:
-    if MACHINE.scheduler.account == "required" and not CONFIG.account:
-        raise WorkflowError(
-            f"config: account: is missing, and {MACHINE.name} charges every job to one; give --config account=NAME, or the key in site.yaml"
-        )

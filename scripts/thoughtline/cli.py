@@ -20,6 +20,7 @@ NOUNS = {
     "scores": "score models on benchmarks",
     "report": "write the report",
     "containers": "build the images that rules run in",
+    "machines": "show what a site offers, compare it with what Slurm says",
 }
 
 

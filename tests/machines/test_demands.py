@@ -8,6 +8,7 @@ import yaml
 from thoughtline.machines.demands import BASE, Demands, gpus_of_engine
 from thoughtline.machines.load import load_machine
 from thoughtline.recipe.load import parse
+from thoughtline.recipe.paths import Paths
 
 ROOT = Path(__file__).parents[2]
 DEMO = ROOT / "recipes/demo.yaml"
@@ -83,12 +84,19 @@ def test_shards_are_jobs(data):
     assert found.verdicts("math-train").jobs == 40
 
 
-def test_every_kind_of_job_is_asked_for(data):
-    keys = [key for key, _ in demands(data).every()]
-    assert {
-        "questions of math-train",
-        "verdicts of code-heldout",
-        "traces.teacher",
-        "models.smollm2",
-        "models.verified-seed1.stages",
-    } <= set(keys)
+def test_what_the_targets_need_is_asked_for(data):
+    recipe = parse(data, DEMO)
+    keys = {key for key, _ in Demands(recipe, load_machine("leonardo"), False).needed(Paths(recipe, "results"))}
+    assert keys == {
+        *(f"{noun} of {name}" for noun in ("questions", "verdicts") for name in (*recipe.questions, *recipe.benchmarks)),
+        *(f"models.{name}.engine" for name in recipe.models),
+        *(f"models.{name}.stages" for name in recipe.models if name != "smollm2"),
+        "models.smollm2", "datasets", "scores", "report",
+    }  # fmt: skip
+
+
+def test_a_model_that_no_target_needs_is_not_asked_for(data):
+    data["targets"] = {"evaluate": ["smollm2"]}
+    recipe = parse(data, DEMO)
+    found = Demands(recipe, load_machine("leonardo"), False).needed(Paths(recipe, "results"))
+    assert not [key for key, _ in found if "verified" in key]

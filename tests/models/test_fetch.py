@@ -11,6 +11,7 @@ import pytest
 from conftest import fetch_settings
 from thoughtline.common.errors import UserError
 from thoughtline.common.files import read_json, sha256_file
+from thoughtline.common.revisions import UNPINNED
 from thoughtline.models.fetch import fetch
 from thoughtline.models.gguf import find_file
 
@@ -54,6 +55,13 @@ def test_an_offline_hub_says_what_to_stage(tmp_path, monkeypatch):
     with pytest.raises(UserError, match=f"stage it: put .* into {tmp_path}/stage/owner/tiny/{REVISION}/"):
         fetch(fetch_settings(hub=HUB), tmp_path / "a")
     assert not (tmp_path / "a" / "model.json").exists() and not list((tmp_path / "a").iterdir())
+
+
+def test_a_revision_that_only_holds_its_place_is_never_fetched(tmp_path):
+    with pytest.raises(
+        UserError, match=r"owner/tiny has no revision yet.*git ls-remote https://huggingface\.co/owner/tiny HEAD"
+    ):
+        fetch(fetch_settings(hub={"id": "owner/tiny", "revision": UNPINNED}), tmp_path / "a")
 
 
 def test_a_failed_fetch_leaves_no_model_json_of_old_weights(tmp_path, folder):

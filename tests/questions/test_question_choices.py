@@ -151,3 +151,17 @@ def test_the_option_is_kept_as_written(jsonl, written):
     assert shard[0]["answer"] == "co2"
     assert sorted(shard[0]["choices"]) == ["CO2", "H2O", "co2"]
     assert json.loads(shard[0]["metadata"]) == {"source_index": 0}
+
+
+def test_options_may_stand_in_columns_of_their_own(jsonl, written):
+    row = {"Question": "Which is a star?", "Correct Answer": "Sun", "Wrong 1": "Mars", "Wrong 2": "Io"}
+    fields = {"problem": "Question", "answer": "Correct Answer", "choices": ["Correct Answer", "Wrong 1", "Wrong 2"]}
+    ((found,),) = written(settings_of(source_of(path=jsonl([row]), fields=fields), domain="science"))
+    assert found["answer"] == "Sun"
+    assert sorted(found["choices"]) == ["Io", "Mars", "Sun"]
+
+
+def test_a_column_of_an_option_that_is_not_there(jsonl, written):
+    fields = {"problem": "p", "answer": "a", "choices": ["a", "b"]}
+    with pytest.raises(UserError, match=r"fields\.choices: the source has no column 'b'"):
+        written(settings_of(source_of(path=jsonl([{"p": "Which?", "a": "x"}]), fields=fields), domain="science"))

@@ -64,6 +64,14 @@ def test_hub_split_and_config_from_a_staged_copy(stage, tmp_path):
     assert texts(load(source_of(hub=hub(split="train[1:3]")), tmp_path / "cache")) == ["train 1", "train 2"]
 
 
+def test_a_revision_that_only_holds_its_place_is_never_loaded(stage, tmp_path):
+    unpinned = {**hub(), "revision": "0" * 40}
+    with pytest.raises(
+        UserError, match=r"sources\.a\.hub\.revision: owner/name has no revision yet.*/datasets/owner/name HEAD"
+    ):
+        load(source_of(hub=unpinned), tmp_path / "cache")
+
+
 def test_hub_data_files(stage, tmp_path):
     loaded = load(source_of(hub=hub(None, "test", "data/train-0001*")), tmp_path / "cache")
     assert texts(loaded) == ["train 3", "train 4"]

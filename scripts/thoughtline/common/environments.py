@@ -13,6 +13,7 @@ from pathlib import Path
 
 ENVIRONMENTS = {
     "recipe": "driver",
+    "machines": "driver",
     "questions": "data",
     "traces": "generate",
     "verdicts": "verify",

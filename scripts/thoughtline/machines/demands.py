@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
+from ..recipe.paths import Paths
 from ..recipe.schema import Recipe, judge_of
 from ..recipe.settings import answerer, engine_of, question_set, verifier_of
 from .place import Demand
@@ -120,18 +121,24 @@ class Demands:
         """`write_report`."""
         return BASE["report"]
 
-    def every(self) -> list[tuple[str, Demand]]:
-        """(the recipe's key that asks for it, demand) of each kind of job that the recipe can have."""
-        recipe = self._recipe
-        found = [(f"questions of {name}", self.questions(name)) for name in (*recipe.questions, *recipe.benchmarks)]
-        found += [(f"verdicts of {name}", self.verdicts(name)) for name in (*recipe.questions, *recipe.benchmarks)]
-        found += [
-            (f"traces.{name}", self.traces(name, each)) for name, run in recipe.traces.items() for each in run.questions
-        ]
-        for name, model in recipe.models.items():
+    def needed(self, paths: Paths) -> list[tuple[str, Demand]]:
+        """(the recipe's key that asks for it, demand) of each kind of job that the recipe's targets need."""
+        recipe, evaluated = self._recipe, paths.evaluated()
+        datasets = paths.datasets_in_use() or list(recipe.datasets)
+        pairs = [pair for name in datasets for pair in paths.trace_sets(name)]
+        pairs += [(model, each) for model in evaluated for each in paths.benchmarks()]
+        found = []
+        for name, set_name in dict.fromkeys(pairs):
+            found.append((f"questions of {set_name}", self.questions(set_name)))
+            found.append((f"models.{answerer(recipe, name, set_name)['model']}.engine", self.traces(name, set_name)))
+            found.append((f"verdicts of {set_name}", self.verdicts(set_name)))
+        queue = [*evaluated, *(answerer(recipe, *pair)["model"] for pair in pairs)]
+        while queue:
+            model = recipe.models[name := queue.pop()]
             if model.base is not None:
                 found.append((f"models.{name}.stages", self.train(name)))
+                queue.append(model.base)
             elif model.endpoint is None:
                 found.append((f"models.{name}", self.fetch(name)))
-        found += [(f"models.{name}.engine", self._asking(BASE["traces"], name)) for name in recipe.models]
-        return [*found, ("datasets", self.datasets()), ("scores", self.scores())]
+        found += [("datasets", self.datasets()), ("scores", self.scores()), ("report", self.report())]
+        return list(dict.fromkeys(found))

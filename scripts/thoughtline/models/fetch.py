@@ -11,6 +11,7 @@ from typing import Any
 from ..common.command import recorded, settings_of
 from ..common.errors import UserError
 from ..common.files import atomic_directory, read_json, write_json
+from ..common.revisions import must_be_pinned
 from .artifact import WEIGHTS, content_revision, file_hashes
 from .gguf import convert, find_file
 
@@ -47,6 +48,7 @@ def stage_of(hub: dict[str, str]) -> Path | None:
 
 def from_hub(hub: dict[str, str], into: Path) -> None:
     """Take a hub model from its staged copy, else download it."""
+    must_be_pinned(hub, f"hub {hub['id']}")
     staged = stage_of(hub)
     if staged is not None and staged.is_dir():
         take(staged, into, link=True)

@@ -22,7 +22,7 @@ Question = dict[str, Any]
 
 GYM_FIELDS = {"problem": "question", "answer": "answer"}
 ROLES = (
-    "problem", "answer", "solution", "choices", "starter_code", "instructions", "instruction_arguments", "turns",
+    "problem", "answer", "solution", "starter_code", "instructions", "instruction_arguments", "turns",
     "references",
 )  # fmt: skip
 """Fields that are one column."""
@@ -49,6 +49,8 @@ class Mapping:
         self.at = f"sources.{self.name}.fields"
         self.is_gym = bool(source.get("reasoning_gym"))
         fields = GYM_FIELDS if self.is_gym else {"problem": "problem", **(source.get("fields") or {})}
+        options = fields.get("choices") or []
+        self.options = [options] if isinstance(options, str) else options
         self.column = {role: fields[role] for role in ROLES if fields.get(role)}
         self.tests = columns_of(fields["tests"]) if fields.get("tests") else {}
         if "turns" in self.column:
@@ -56,7 +58,7 @@ class Mapping:
         self.metadata = ["metadata"] if self.is_gym else list(fields.get("metadata") or [])
         named = [
             (role, name)
-            for role, names in (("tests", self.tests.values()), ("metadata", self.metadata))
+            for role, names in (("choices", self.options), ("tests", self.tests.values()), ("metadata", self.metadata))
             for name in names
         ]
         for key, name in [*self.column.items(), *named]:
@@ -69,7 +71,7 @@ class Mapping:
     @property
     def columns(self) -> list[str]:
         """The columns to read."""
-        return list(dict.fromkeys([*self.column.values(), *self.tests.values(), *self.metadata]))
+        return list(dict.fromkeys([*self.column.values(), *self.options, *self.tests.values(), *self.metadata]))
 
     def learn(self, table: Table, numbers: list[int]) -> None:
         """Find out how this source names right options (choices.convention_of), from the rows `numbers`.
@@ -77,13 +79,13 @@ class Mapping:
         Raises:
             UserError: no answer names any of its options.
         """
-        if not {"choices", "answer"} <= set(self.column):
+        if not self.options or "answer" not in self.column:
             return
         pairs: list[tuple[Any, Options]] = []
-        for row in table.rows(numbers, [self.column["choices"], self.column["answer"]]):
+        for row in table.rows(numbers, [*self.options, self.column["answer"]]):
             answer = plain(row[self.column["answer"]])
             try:
-                options = options_of(row[self.column["choices"]])
+                options = options_of(self._options(row))
             except ValueError:
                 continue
             if options and answer is not None:
@@ -159,6 +161,12 @@ class Mapping:
             raise Unusable("bad_turns")
         return value
 
+    def _options(self, row: dict[str, Any]) -> Any:
+        """The options of a row as the source has them: the value of their column, or those of one column each."""
+        if len(self.options) == 1:
+            return row[self.options[0]]
+        return [row[name] for name in self.options] or None
+
     def _value(self, row: dict[str, Any], role: str) -> Any:
         return row[self.column[role]] if role in self.column else None
 
@@ -187,7 +195,7 @@ class Mapping:
     def _choices(self, row: dict[str, Any]) -> tuple[list[str] | None, str | None]:
         """Option texts in the source's order, and the right one's text."""
         try:
-            options = options_of(self._value(row, "choices"))
+            options = options_of(self._options(row))
         except ValueError:
             raise Unusable("bad_choices") from None
         if options is None:

@@ -15,6 +15,7 @@ from ..common.canonical import canonical_json
 from ..common.environments import ROOT
 from ..common.errors import UserError
 from ..common.files import sha256_file
+from ..common.revisions import must_be_pinned
 from . import gym
 from .table import ArrowTable, RowTable, Table
 
@@ -85,6 +86,7 @@ def _hub(hub: dict[str, Any], cache: Path, where: str) -> Loaded:
     import datasets
 
     datasets.disable_progress_bars()
+    must_be_pinned(hub, where, "datasets/")
     folder = staged_folder(hub, where)
     split = hub.get("split") or "train"
     arguments: dict[str, Any] = {"name": hub.get("config")}

@@ -10,11 +10,23 @@ import yaml
 
 from ..common.errors import UserError
 from ..common.files import write_text
+from ..common.revisions import UNPINNED
 from . import settings
 from .load import load
 from .paths import Paths
 from .reference import reference_page, schema_text
 from .schema import Recipe
+
+
+def unpinned(recipe: Recipe) -> list[str]:
+    """Key paths of what the recipe takes from the hub without having a revision yet."""
+    found = [f"models.{name}.hub" for name, each in recipe.models.items() if each.hub and each.hub.revision == UNPINNED]
+    for kind in ("questions", "benchmarks"):
+        for name, chosen in getattr(recipe, kind).items():
+            for key, source in chosen.sources.items():
+                if source.hub and source.hub.revision == UNPINNED:
+                    found.append(f"{kind}.{name}.sources.{key}.hub")
+    return found
 
 
 def _check(args: argparse.Namespace) -> None:
@@ -26,6 +38,8 @@ def _check(args: argparse.Namespace) -> None:
             f"{len(recipe.traces)} trace runs, {len(recipe.datasets)} datasets, {len(recipe.models)} models "
             f"({len(paths.trained())} trained), {len(paths.scores())} scores"
         )
+        for key in unpinned(recipe):
+            print(f"{path}: {key}.revision is still to be pinned: it can be planned, not fetched")
 
 
 def _show(args: argparse.Namespace) -> None:

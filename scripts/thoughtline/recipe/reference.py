@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from pydantic import BaseModel
+
 from .schema import Recipe
 
 
@@ -70,9 +72,17 @@ def _table(title: str, spec: dict[str, Any]) -> list[str]:
     return [*lines, ""]
 
 
+def tables(model: type[BaseModel]) -> list[str]:
+    """Lines of Markdown: the keys of a model, and of each model inside it."""
+    schema = model.model_json_schema()
+    lines = _table(model.__name__, schema)
+    for name in sorted(schema["$defs"]):
+        lines += _table(name, schema["$defs"][name])
+    return lines
+
+
 def reference_page() -> str:
     """docs/reference.md: one table a model."""
-    schema = Recipe.model_json_schema()
     lines = [
         "# Recipe reference",
         "",
@@ -80,7 +90,4 @@ def reference_page() -> str:
         "How to write a recipe is told in [recipes.md](recipes.md).",
         "",
     ]
-    lines += _table("Recipe", schema)
-    for name in sorted(schema["$defs"]):
-        lines += _table(name, schema["$defs"][name])
-    return "\n".join(lines)
+    return "\n".join([*lines, *tables(Recipe)])

@@ -78,7 +78,9 @@ class Fields(Strict):
     problem: str = Field("problem", description="Column of the text that is asked.")
     answer: str | None = Field(None, description="Column of the short reference answer.")
     solution: str | None = Field(None, description="Column of a worked solution or known-good program.")
-    choices: str | None = Field(None, description="Column of the list of options.")
+    choices: str | list[str] | None = Field(
+        None, description="Column of the list of options, or one column an option (GPQA)."
+    )
     tests: str | list[str] | dict[str, str] | None = Field(
         None,
         description="Column of the unit tests, columns with the names of a published form, or `name: column` of one "
