@@ -14,10 +14,13 @@ include: "rules/scores.smk"
 include: "rules/report.smk"
 
 
+# The only one: Snakemake forgets all but the last.
 onstart:
     check_submission()
+    jobs = list(workflow.dag.needrun_jobs())
+    check_images(jobs)
     if SHARING:
-        write_sharing_plans(workflow.dag.needrun_jobs())
+        write_sharing_plans(jobs)
 
 
 rule all:

@@ -7,9 +7,12 @@ from pathlib import Path
 
 from thoughtline.common.errors import UserError
 from thoughtline.common.files import write_json
+from thoughtline.machines import images
 from thoughtline.machines.demands import Demands
 from thoughtline.machines.load import known_machines, load_machine
 from thoughtline.machines.place import RESOURCES, Placer
+from thoughtline.machines.variables import key_variables
+from thoughtline.provenance.sidecar import git_state
 from thoughtline.recipe import order, settings as recipe_settings
 from thoughtline.recipe.execution import Execution, site_settings, with_site
 from thoughtline.recipe.load import load
@@ -31,8 +34,24 @@ ON_CLUSTER = MACHINE.scheduler.kind == "slurm"
 SHARING = ON_CLUSTER and EXECUTION.sharing
 R = PATHS.root
 
-# `thoughtline` stands beside the Python that runs Snakemake, also when its folder is not on the PATH.
-shell.prefix(f"export PATH={shlex.quote(os.path.dirname(sys.executable))}:$PATH; ")
+# Jobs run in images where the command line or the profile says so (--software-deployment-method apptainer).
+IN_CONTAINERS = images.uses_containers(workflow.deployment_settings.deployment_method)
+IMAGES = images.image_folder(os.environ)
+if IN_CONTAINERS:
+    images.prepare(os.environ, MACHINE, key_variables(RECIPE), git_state())
+    workflow.deployment_settings.apptainer_args = images.added(
+        workflow.deployment_settings.apptainer_args, images.arguments(MACHINE, os.environ, Path(CONFIG.results))
+    )
+else:
+    os.environ.pop("THOUGHTLINE_CONTAINERS", None)
+
+# `thoughtline` stands beside the Python that runs Snakemake, also when its folder is not on the PATH; an image has its own.
+shell.prefix(f"[ -d /.singularity.d ] || export PATH={shlex.quote(os.path.dirname(sys.executable))}:$PATH; ")
+
+
+def image(environment):
+    """The image that holds an environment."""
+    return str(IMAGES / f"{environment}.sif")
 
 
 @functools.cache
@@ -60,9 +79,7 @@ def threads_of(demand, here):
 def check_submission():
     """Stop before the first job of a run for which something is missing that planning can do without."""
     if MACHINE.scheduler.account == "required" and not CONFIG.account:
-        raise WorkflowError(
-            f"config: account: is missing, and {MACHINE.name} charges every job to one; give --config account=NAME, or the key in site.yaml"
-        )
+        raise WorkflowError(f"config: account: is missing, and {MACHINE.name} charges every job to one; give --config account=NAME, or the key in site.yaml")
     if workflow.non_local_exec and not MACHINE.is_slurm:
         raise WorkflowError(
             f"config: machine: is {MACHINE.name}, but jobs are to be submitted; name the cluster, --config machine=NAME (known: {', '.join(known_machines())})"
@@ -91,6 +108,14 @@ def write_sharing_plans(jobs):
     wanted = [tuple(job.wildcards_dict[key] for key in ("answerer", "set", "shard")) for job in jobs if job.rule.name == "generate_traces"]
     for path, plan in order.sharing_plans(RECIPE, PATHS, wanted).items():
         write_json(path, plan)
+
+
+def check_images(jobs):
+    """Stop before the first of `jobs` if the images that they run in are missing, or cannot be run here."""
+    try:
+        images.check(Path(job.container_img_url) for job in jobs if IN_CONTAINERS and job.container_img_url)
+    except UserError as error:
+        raise WorkflowError(f"{error}") from None
 
 
 wildcard_constraints:

@@ -18,7 +18,7 @@ rule assemble_dataset:
     # On a cluster, what everything else waits for goes first.
     priority: 80 if ON_CLUSTER else 0
     container:
-        "containers/data.sif"
+        image("data")
     resources:
         **placed(lambda wildcards: DEMANDS.datasets()),
     params:

@@ -15,7 +15,7 @@ rule fetch_model:
     wildcard_constraints:
         model=either(PATHS.published()),
     container:
-        "containers/train.sif"
+        image("train")
     resources:
         **placed(lambda wildcards: DEMANDS.fetch(wildcards.model)),
     params:
@@ -44,7 +44,7 @@ rule train_model:
     # On a cluster, what everything else waits for goes first.
     priority: 90 if ON_CLUSTER else 0
     container:
-        "containers/train.sif"
+        image("train")
     threads: threads_of(lambda wildcards: DEMANDS.train(wildcards.model), here=2)
     resources:
         **placed(lambda wildcards: DEMANDS.train(wildcards.model)),

@@ -16,7 +16,7 @@ for _set in [*RECIPE.questions, *RECIPE.benchmarks]:
         benchmark:
             f"{R}/benchmarks/questions/{_set}.tsv"
         container:
-            "containers/data.sif"
+            image("data")
         resources:
             **placed(fixed(DEMANDS.questions(_set))),
         params:

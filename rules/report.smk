@@ -12,7 +12,7 @@ rule write_report:
     benchmark:
         f"{R}/benchmarks/report.tsv"
     container:
-        "containers/data.sif"
+        image("data")
     resources:
         **placed(lambda wildcards: DEMANDS.report()),
     params:

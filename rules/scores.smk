@@ -15,7 +15,7 @@ rule score_model:
     benchmark:
         f"{R}/benchmarks/scores/{{model}}/{{benchmark}}.tsv"
     container:
-        "containers/data.sif"
+        image("data")
     resources:
         **placed(lambda wildcards: DEMANDS.scores()),
     params:

@@ -15,7 +15,7 @@ rule generate_traces:
     # On one machine a trained student is asked at once, and everybody who shares a server one after the other.
     priority: priority_of("traces", 20)
     container:
-        "containers/generate.sif"
+        image("generate")
     threads: threads_of(lambda wildcards: DEMANDS.traces(wildcards.answerer, wildcards.set), here=2)
     resources:
         **placed(lambda wildcards: DEMANDS.traces(wildcards.answerer, wildcards.set)),

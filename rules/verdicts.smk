@@ -15,7 +15,7 @@ rule verify_traces:
         f"{R}/benchmarks/verdicts/{{answerer}}/{{set}}/{{shard}}.tsv"
     priority: priority_of("verdicts", 10)
     container:
-        "containers/verify.sif"
+        lambda wildcards: image("generate" if PATHS.judge_model(wildcards.set) else "verify")
     threads: threads_of(lambda wildcards: DEMANDS.verdicts(wildcards.set), here=2)
     resources:
         **placed(lambda wildcards: DEMANDS.verdicts(wildcards.set)),
@@ -46,7 +46,7 @@ rule verdict_agreement:
     benchmark:
         f"{R}/benchmarks/agreement/{{answerer}}/{{set}}.tsv"
     container:
-        "containers/verify.sif"
+        image("verify")
     resources:
         **placed(lambda wildcards: DEMANDS.agreement()),
     params:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import importlib.metadata
+import json
 import os
 import platform
 import socket
@@ -32,7 +33,10 @@ def sidecar_path(artifact: str | os.PathLike[str]) -> Path:
     return Path(f"{os.fspath(artifact)}.prov.json")
 
 
-def _git() -> dict[str, Any]:
+def git_state() -> dict[str, Any]:
+    """{"commit", "dirty"} of the repository; in a container, which holds no git, as THOUGHTLINE_GIT tells it."""
+    if told := os.environ.get("THOUGHTLINE_GIT"):
+        return json.loads(told)
     root = Path(__file__).resolve().parents[3]
 
     def ask(*words: str) -> str | None:
@@ -99,7 +103,7 @@ def write_sidecars(
         "counts": counts,
         "details": details or {},
         "inputs": _hashes(inputs),
-        "git": _git(),
+        "git": git_state(),
         "container_sha256": (settings.get("environment") or {}).get("container"),
         "versions": _versions(),
         "host": {

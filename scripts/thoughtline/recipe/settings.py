@@ -141,13 +141,18 @@ def verdicts(recipe: Recipe, set_name: str) -> dict[str, Any]:
     chosen = verifier_of(recipe, set_name)
     verifier = _plain(chosen) or {"verifier": "none"}
     settings: dict[str, Any] = {"verifier": verifier}
+    environment = ENVIRONMENTS["verdicts"]
     if judge := judge_of(chosen):
         settings["seed"] = recipe.seed
         settings["engine"] = engine_of(recipe, judge.model)
         settings["endpoint"] = _endpoint(recipe.models[judge.model])
         if settings["endpoint"] is None:  # its weights are served by another environment than the verifier's
             settings["judge_environment"] = environment_digest(ENVIRONMENTS["traces"])
-    return _with_digests("verdicts", settings, modules_of_verifier(verifier))
+            if "container" in settings["judge_environment"]:  # that image holds both
+                environment = ENVIRONMENTS["traces"]
+    return _with_digests("verdicts", settings, modules_of_verifier(verifier)) | {
+        "environment": environment_digest(environment)
+    }
 
 
 def agreement(recipe: Recipe, set_name: str) -> dict[str, Any]:

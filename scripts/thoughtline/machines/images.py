@@ -1,0 +1,111 @@
+"""Running jobs in images: where they are, what containers see of the machine, and what must be there before a job starts."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import subprocess
+from collections.abc import Iterable, Mapping, MutableMapping
+from pathlib import Path
+
+from ..common.canonical import canonical_json
+from ..common.environments import ROOT
+from ..common.errors import UserError
+from .schema import Machine
+from .variables import carried, container_environment
+
+DEFAULT_FOLDER = ROOT / "containers" / "images"
+
+
+def image_folder(environ: Mapping[str, str]) -> Path:
+    """The folder of images: THOUGHTLINE_CONTAINERS, or containers/images/ in the repository."""
+    return Path(environ.get("THOUGHTLINE_CONTAINERS") or DEFAULT_FOLDER).resolve()
+
+
+def visible_folders(machine: Machine, environ: Mapping[str, str], results: Path) -> list[str]:
+    """What containers see of the host beside the working directory: `path` or `path:inside`, only what exists.
+
+    These are the repository, the results and the staged models (also behind links), and the machine's `binds`.
+    """
+    own = [ROOT, results.resolve()]
+    if stage := environ.get("THOUGHTLINE_STAGE"):
+        own += [Path(stage).absolute(), Path(stage).resolve()]
+    binds = [*map(str, own), *(machine.containers.binds if machine.containers else [])]
+    return [bind for bind in dict.fromkeys(binds) if Path(bind.partition(":")[0]).exists()]
+
+
+def arguments(machine: Machine, environ: Mapping[str, str], results: Path) -> list[str]:
+    """Options of `apptainer exec` for jobs on this machine; the working directory is given by Snakemake (--home)."""
+    binds = [word for bind in visible_folders(machine, environ, results) for word in ("--bind", bind)]
+    return ["--cleanenv", *binds, *(machine.containers.arguments if machine.containers else [])]
+
+
+def added(given: str, words: list[str]) -> str:
+    """Snakemake's apptainer_args with `words` at their end, once: jobs on a cluster get them from the driver and add them again."""
+    text = shlex.join(words)
+    return given if given.endswith(text) else f"{given} {text}".strip()
+
+
+def check(images: Iterable[Path]) -> None:
+    """Stop before any job if an image is missing or this machine cannot run one.
+
+    Raises:
+        UserError: names the images and how to get them, or what the site must enable.
+    """
+    images = sorted(set(images))
+    if not images:
+        return
+    if missing := [path for path in images if not path.is_file()]:
+        raise UserError(
+            ", ".join(map(str, missing)),
+            "no such image",
+            f"build it (make containers IMAGES={shlex.quote(' '.join(path.stem for path in missing))}) or copy it there; "
+            "THOUGHTLINE_CONTAINERS names another folder",
+        )
+    if not shutil.which("apptainer"):
+        raise UserError(
+            "apptainer", "is not on the PATH", "load the site's module, or run containers/install-apptainer"
+        )
+    done = subprocess.run(["apptainer", "exec", "--cleanenv", str(images[0]), "true"], capture_output=True, text=True)
+    if done.returncode:
+        told = " ".join(line.strip() for line in done.stderr.splitlines()[-3:])
+        raise UserError(f"apptainer exec {images[0]}", f"does not work on this machine: {told}", advice(done.stderr))
+
+
+def advice(message: str) -> str:
+    """What a site must enable, by what Apptainer said."""
+    text = message.lower()
+    if "fuse" in text:
+        return "the site must let users read and write /dev/fuse (chmod 666) and install squashfuse, or install apptainer-suid"
+    if "namespace" in text or "operation not permitted" in text or "clone" in text:
+        return (
+            "the site must allow user namespaces (sysctl user.max_user_namespaces=15000; on Debian and Ubuntu "
+            "kernel.unprivileged_userns_clone=1, kernel.apparmor_restrict_unprivileged_userns=0) or install apptainer-suid"
+        )
+    if "no space" in text or "session dir" in text:
+        return (
+            "the site must make room in /var/lib/apptainer/mnt/session, or set APPTAINER_TMPDIR to a folder with room"
+        )
+    return "does `apptainer exec IMAGE true` work by hand? docs/containers.md lists what Apptainer wants"
+
+
+def uses_containers(methods: Iterable[object]) -> bool:
+    """Whether jobs run in images, by Snakemake's deployment methods (--software-deployment-method)."""
+    return any(getattr(method, "name", str(method)).upper() == "APPTAINER" for method in methods)
+
+
+def prepare(
+    environ: MutableMapping[str, str], machine: Machine, keys: Iterable[str], git: Mapping[str, object]
+) -> None:
+    """Make `environ`, a Snakemake process's own, that of one whose jobs run in images.
+
+    Args:
+        keys: further variables that enter (`variables.key_variables`).
+        git: the repository's state, which jobs cannot ask for themselves.
+    """
+    environ["THOUGHTLINE_CONTAINERS"] = str(image_folder(environ))
+    environ["THOUGHTLINE_GIT"] = canonical_json(git)
+    wanted = carried(environ, container_environment(environ, machine, keys))
+    for name in set(environ) - set(wanted):
+        del environ[name]
+    environ.update(wanted)
