@@ -9,9 +9,11 @@ import sys
 from . import __version__
 from .common.command import guarded
 from .common.environments import ENVIRONMENTS, enter
+from .common.offline import go_offline, go_online
 
 NOUNS = {
     "recipe": "validate a recipe, show its graph and settings",
+    "stage": "fetch what a recipe needs of the model hub: the one command that uses the network",
     "questions": "curate question sets",
     "traces": "generate traces with a model",
     "verdicts": "verify traces",
@@ -44,6 +46,7 @@ def main() -> None:
     """Entry point: choose the environment, then run the command."""
     arguments = sys.argv[1:]
     noun = arguments[0] if arguments and arguments[0] in NOUNS else None
+    (go_online if noun == "stage" else go_offline)()
     if noun:
         enter(ENVIRONMENTS[noun], arguments)
     args = parser_of(noun).parse_args(arguments)

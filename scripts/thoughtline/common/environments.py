@@ -14,6 +14,7 @@ from pathlib import Path
 ENVIRONMENTS = {
     "recipe": "driver",
     "machines": "driver",
+    "stage": "data",
     "questions": "data",
     "traces": "generate",
     "verdicts": "verify",

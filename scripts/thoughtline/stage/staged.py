@@ -11,9 +11,7 @@ from ..common.errors import UserError
 from ..common.files import read_json, sha256_file
 from .needs import Need
 
-HOW = (
-    "on a machine with internet run `snakemake --profile PROFILE stage`, or `thoughtline stage fetch RECIPE.yaml --stage {}`"
-)
+HOW = "on a machine with internet run `snakemake --profile PROFILE stage`, or `thoughtline stage fetch RECIPE.yaml --stage {}`"
 
 
 def stage_folder() -> Path:

@@ -120,7 +120,7 @@ class Transfer:
             hashes.add_file(part)
             while stream.tell() < file.size:
                 before = stream.tell()
-                hashes, wait, problem = self._attempt(file, stream, hashes)
+                hashes, wait, problem = self._attempt(file, stream, hashes, vain)
                 vain = 0 if stream.tell() > before else vain + 1
                 if vain >= PATIENCE:
                     raise problem
@@ -128,8 +128,8 @@ class Transfer:
                     raise OutOfTime
         return hashes
 
-    def _attempt(self, file: File, stream: BinaryIO, hashes: Hashes) -> tuple[Hashes, float, UserError]:
-        """Add what one connection brings. Returns the hashes of all that is there, seconds to wait, and what went wrong.
+    def _attempt(self, file: File, stream: BinaryIO, hashes: Hashes, vain: int) -> tuple[Hashes, float, UserError]:
+        """Add what one connection brings, after `vain` that brought nothing. Returns the hashes of all that is there, seconds to wait, and what went wrong.
 
         Raises:
             UserError: the hub refuses for good.
@@ -138,12 +138,12 @@ class Transfer:
         import httpx2
         from huggingface_hub.errors import HfHubHTTPError
 
-        attempt_problem = unreachable(self.need, ConnectionError("the connection closes too early"))
         try:
             for data, offset in self._pieces(file, stream.tell()):
                 if offset != stream.tell():  # the hub knows no ranges and began anew
                     self.arrived(-stream.tell())
                     stream.truncate(0)
+                    stream.seek(0)
                     hashes = Hashes(file.size)
                 stream.write(data)
                 hashes.update(data)
@@ -153,10 +153,10 @@ class Transfer:
         except HfHubHTTPError as error:
             if not passing(error.response.status_code):
                 raise refusal(self.need, error) from None
-            return hashes, pause(error.response.headers, 0), refusal(self.need, error)
+            return hashes, pause(error.response.headers, vain), refusal(self.need, error)
         except httpx2.TransportError as error:
-            return hashes, pause({}, 0), unreachable(self.need, error)
-        return hashes, 0.0, attempt_problem
+            return hashes, pause({}, vain), unreachable(self.need, error)
+        return hashes, 0.0, unreachable(self.need, ConnectionError("the connection closes too early"))
 
     def _pieces(self, file: File, start: int) -> Iterator[tuple[bytes, int]]:
         """Yield (bytes, the offset in the file at which they belong) from `start`, or from 0 where the hub knows no ranges.
