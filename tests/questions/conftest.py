@@ -23,7 +23,7 @@ def jsonl(tmp_path):
 @pytest.fixture
 def curated(tmp_path):
     """Curate by function; gives the pool."""
-    return lambda settings: curate(settings, tmp_path / "work", Deadline())
+    return lambda settings: curate(settings, tmp_path / "stage", tmp_path / "work", Deadline())
 
 
 @pytest.fixture

@@ -165,7 +165,7 @@ def test_filters_are_checked_before_anything_is_loaded(curated):
 
 def test_the_deadline_stops_it(jsonl, tmp_path):
     with pytest.raises(OutOfTime):
-        curate(settings_of(source_of(path=jsonl(ROWS))), tmp_path, Deadline(0))
+        curate(settings_of(source_of(path=jsonl(ROWS))), tmp_path, tmp_path, Deadline(0))
 
 
 @pytest.mark.parametrize(("domain", "name"), [("code", "code/problems"), ("science", "science/questions")])

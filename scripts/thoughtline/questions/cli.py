@@ -12,6 +12,7 @@ from ..common.errors import UserError
 from ..common.files import read_json, write_json
 from ..common.lease import Lease
 from ..provenance.sidecar import sidecar_path
+from ..stage.cli import add_stage
 
 CURATE = """\
 Load the sources of a question set, keep the rows that its recipe asks for, and write them as
@@ -20,9 +21,8 @@ question_id) with a sidecar each. OUT/dropped.parquet lists every row that was l
 
 Steps, in this order: load, where, take, normalise, filters, deduplicate, partition, limit.
 
-Sources on the Hugging Face hub are fetched by their pinned revision. Without internet set
-THOUGHTLINE_STAGE to a folder that holds OWNER/NAME/REVISION/ (made by `hf download --repo-type dataset
-OWNER/NAME --revision REVISION --local-dir ...`), or HF_HUB_OFFLINE=1 to use the hub's own cache.
+Sources on the Hugging Face hub are read from their staged copies, at their pinned commits and without network:
+`thoughtline stage fetch RECIPE.yaml` puts them there.
 """
 EXAMPLE = """\
 example:
@@ -37,6 +37,7 @@ def register(verbs: Any) -> None:
         "curate", help="make a question set from its sources", description=CURATE, epilog=EXAMPLE, formatter_class=raw
     )
     add_common(curate)
+    add_stage(curate)
     curate.add_argument(
         "--out", required=True, type=Path, metavar="FOLDER", help="the set's folder, one Parquet file a shard"
     )
@@ -68,7 +69,7 @@ def run_curate(args: argparse.Namespace) -> None:
     with Lease(work):
         try:
             with recorded(outputs, inputs, settings) as record:
-                pool = curate(settings, work, deadline)
+                pool = curate(settings, args.stage, work, deadline)
                 record.counts = pool.counts()
                 record.details = {"sources": pool.facts}
                 inputs.extend(pool.files)

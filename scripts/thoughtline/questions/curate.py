@@ -87,24 +87,25 @@ def _tally(reasons: Iterable[str]) -> dict[str, int]:
     return dict(sorted(found.items()))
 
 
-def curate(settings: dict[str, Any], work: Path, deadline: Deadline) -> Pool:
+def curate(settings: dict[str, Any], stage: Path, work: Path, deadline: Deadline) -> Pool:
     """The questions of a set, sorted by id, and what was dropped on the way.
 
     Args:
         settings: {"set", "domain", "shards", "sources": [{"name", ...}], "deduplicate", "partition",
             "limit"}.
+        stage: where hub data sets are staged.
         work: folder for temporary files.
 
     Raises:
         UserError: a source cannot be used, or no question is left.
-        OutOfTime: the deadline came first (nothing is kept; sources stay in the caches of their libraries).
+        OutOfTime: the deadline came first (nothing is kept).
     """
     pool = Pool()
     for source in settings["sources"]:
         check_filters(source)
     for source in settings["sources"]:
         deadline.check()
-        loaded = load(source, work / "datasets")
+        loaded = load(source, stage, work / "datasets")
         pool.sizes[source["name"]] = len(loaded.table)
         pool.files.extend(loaded.files)
         pool.facts[source["name"]] = dict(loaded.facts)

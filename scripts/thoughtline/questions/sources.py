@@ -1,4 +1,4 @@
-"""Where rows come from: the Hugging Face hub, a local file, reasoning-gym."""
+"""Where rows come from: a staged copy of a hub data set, a local file, reasoning-gym."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from ..common.canonical import canonical_json
 from ..common.environments import ROOT
 from ..common.errors import UserError
 from ..common.files import sha256_file
-from ..common.revisions import must_be_pinned
+from ..stage.needs import of_source
+from ..stage.staged import staged
 from . import gym
 from .table import ArrowTable, RowTable, Table
 
@@ -29,11 +30,12 @@ class Loaded:
     facts: dict[str, Any] = field(default_factory=dict)
 
 
-def load(source: dict[str, Any], cache: Path) -> Loaded:
+def load(source: dict[str, Any], stage: Path, cache: Path) -> Loaded:
     """Load a source of the settings (exactly one of hub, local, reasoning_gym).
 
     Args:
         source: its settings, with its `name`.
+        stage: where hub data sets are staged.
         cache: folder for what `datasets` unpacks from a staged copy; may be deleted afterwards.
 
     Raises:
@@ -41,7 +43,7 @@ def load(source: dict[str, Any], cache: Path) -> Loaded:
     """
     where = f"sources.{source.get('name')}"
     if source.get("hub"):
-        return _hub(source["hub"], cache, f"{where}.hub")
+        return _hub(source["hub"], stage, cache, f"{where}.hub")
     if source.get("local"):
         return _local(source["local"], f"{where}.local")
     if source.get("reasoning_gym"):
@@ -49,56 +51,22 @@ def load(source: dict[str, Any], cache: Path) -> Loaded:
     raise UserError(where, "has no place to load from", "give one of hub, local, reasoning_gym")
 
 
-def staged_folder(hub: dict[str, Any], where: str) -> Path | None:
-    """The local snapshot to load instead of the hub; None when the hub itself is to be asked.
-
-    THOUGHTLINE_STAGE names a folder with `{owner}/{name}/{revision}/`; with HF_HUB_OFFLINE=1 and no
-    such variable the hub's own cache is looked into.
-    """
-    stage, name, revision = os.environ.get("THOUGHTLINE_STAGE"), hub["id"], hub["revision"]
-    offline = os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}
-    fetch = f"hf download --repo-type dataset {name} --revision {revision}"
-    if stage:
-        folder = Path(stage) / name / revision
-        if folder.is_dir():
-            return folder
-        raise UserError(
-            where,
-            f"no staged copy: there is no folder {folder} (THOUGHTLINE_STAGE={stage})",
-            f"on a machine with internet: {fetch} --local-dir {folder}",
-        )
-    if not offline:
-        return None
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import LocalEntryNotFoundError
-
-    try:
-        return Path(snapshot_download(name, repo_type="dataset", revision=revision, local_files_only=True))
-    except LocalEntryNotFoundError:
-        raise UserError(
-            where,
-            f"HF_HUB_OFFLINE is set and {name} at {revision} is not in the hub's cache",
-            f"on a machine with internet: {fetch}; or set THOUGHTLINE_STAGE to a folder that holds {name}/{revision}/",
-        ) from None
-
-
-def _hub(hub: dict[str, Any], cache: Path, where: str) -> Loaded:
+def _hub(hub: dict[str, Any], stage: Path, cache: Path, where: str) -> Loaded:
     import datasets
 
     datasets.disable_progress_bars()
-    must_be_pinned(hub, where, "datasets/")
-    folder = staged_folder(hub, where)
+    copy = staged(of_source(hub), stage, where)
     split = hub.get("split") or "train"
-    arguments: dict[str, Any] = {"name": hub.get("config")}
+    arguments: dict[str, Any] = {"name": hub.get("config"), "cache_dir": str(cache)}
     if hub.get("data_files"):
         # Files given as a plain glob would all become the split `train`; recorded split sizes are those of all files.
         arguments["data_files"] = {split.split("[")[0]: hub["data_files"]}
         arguments["verification_mode"] = "no_checks"
-    if folder is None:
-        path, arguments["revision"] = hub["id"], hub["revision"]
-    else:
-        path, arguments["cache_dir"] = str(folder.resolve()), str(cache)
+    path = str(copy.folder.resolve())
     try:
+        files = _files_of(path, split, arguments)
+        for file in files:
+            copy.check(file.relative_to(path).as_posix())
         data = datasets.load_dataset(path, split=split, **arguments)
     except (
         ValueError,
@@ -109,17 +77,14 @@ def _hub(hub: dict[str, Any], cache: Path, where: str) -> Loaded:
         cause = f"{error} ({error.__cause__})" if error.__cause__ else str(error)
         raise UserError(
             where,
-            f"{hub['id']} at {hub['revision']} cannot be loaded{f' from {folder}' if folder else ''}: {cause}",
-            "check id, revision, config, split and data_files"
-            + ("" if folder else "; without internet stage it and set THOUGHTLINE_STAGE"),
+            f"{hub['id']} at {hub['revision']} cannot be loaded from {copy.folder}: {cause}",
+            "check id, revision, config, split and data_files",
         ) from None
-    files = [] if folder is None else _files_of(path, split, arguments)
-    facts = {"id": hub["id"], "revision": hub["revision"], "staged": folder is not None}
-    return Loaded(ArrowTable(data), files, facts)
+    return Loaded(ArrowTable(data), files, {"id": hub["id"], "revision": hub["revision"]})
 
 
 def _files_of(path: str, split: str, arguments: dict[str, Any]) -> list[Path]:
-    """The files of a staged copy that a split was read from, with the README that says so."""
+    """The files of a staged copy that a split is read from, with the README that says so."""
     import datasets
 
     wanted = {key: value for key, value in arguments.items() if key != "verification_mode"}

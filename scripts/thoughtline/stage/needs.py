@@ -19,6 +19,7 @@ from typing import Any
 
 from ..common.canonical import digest
 from ..common.errors import UserError
+from ..common.revisions import must_be_pinned
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
 REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")
@@ -75,6 +76,10 @@ class Need:
     def work(self, stage: str | os.PathLike[str]) -> Path:
         """State of an unfinished fetch; on the stage's own file system, so that a finished file is moved by a rename."""
         return Path(stage) / ".work" / self.id / self.revision
+
+    def must_be_pinned(self, where: str) -> None:
+        """Refuse a revision that only holds its place in the recipe; `where` is the key, for the message."""
+        must_be_pinned({"id": self.id, "revision": self.revision}, where, "datasets/" if self.kind == "dataset" else "")
 
     def __str__(self) -> str:
         return f"{'data set' if self.kind == 'dataset' else self.kind} {self.id} at {self.revision}"

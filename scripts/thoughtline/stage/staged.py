@@ -43,19 +43,22 @@ class Staged:
         path = need.manifest(stage)
         return cls(need.folder(stage), path, {file["path"]: file["sha256"] for file in read_json(path)["files"]})
 
-    def check(self, path: str) -> None:
-        """Refuse a file that is not what the hub published.
+    def compare(self, path: str, sha256: str) -> None:
+        """Refuse a file whose sha256 is not the one that was staged.
 
         Raises:
             UserError: its content is another, or the manifest does not know it.
         """
-        wanted = self.files.get(path)
-        if wanted is None or sha256_file(self.folder / path) != wanted:
+        if self.files.get(path) != sha256:
             raise UserError(
                 str(self.folder / path),
-                "is not in the manifest" if wanted is None else "was changed since it was staged",
+                "was changed since it was staged" if path in self.files else "is not in the manifest",
                 f"delete it and {self.manifest}, then stage again",
             )
+
+    def check(self, path: str) -> None:
+        """Read a file and compare() it."""
+        self.compare(path, sha256_file(self.folder / path))
 
 
 def staged(need: Need, stage: Path, where: str) -> Staged:
@@ -64,6 +67,7 @@ def staged(need: Need, stage: Path, where: str) -> Staged:
     Raises:
         UserError: it was not staged, or a file has gone since.
     """
+    need.must_be_pinned(where)
     path = need.manifest(stage)
     if not path.is_file():
         raise UserError(where, f"{need} is not staged in {stage}/", HOW.format(stage))
