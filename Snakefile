@@ -5,6 +5,7 @@ configfile: "config.yaml"
 
 
 include: "rules/common.smk"
+include: "rules/stage.smk"
 include: "rules/questions.smk"
 include: "rules/models.smk"
 include: "rules/traces.smk"

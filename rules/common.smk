@@ -22,7 +22,7 @@ try:
     CONFIG = Execution.read(with_site(config, workflow.config_settings.config, site_settings(Path.cwd())))
     RECIPE = load(CONFIG.recipe)
     MACHINE = load_machine(CONFIG.machine)
-    PATHS = Paths(RECIPE, CONFIG.results)
+    PATHS = Paths(RECIPE, CONFIG.results, CONFIG.stage)
     DEMANDS = Demands(RECIPE, MACHINE)
     PLACER = Placer(MACHINE, CONFIG.qos, CONFIG.account, CONFIG.exclude_nodes)
     PLACER.check(DEMANDS.needed(PATHS))

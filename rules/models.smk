@@ -4,6 +4,7 @@ rule fetch_model:
     # Published weights at a pinned revision, hashed.
     input:
         local=lambda wildcards: PATHS.local_weights(wildcards.model),
+        staged=ancient(lambda wildcards: PATHS.staged_weights(wildcards.model)),
     output:
         manifest=f"{R}/models/{{model}}/model.json",
         prov=f"{R}/models/{{model}}/model.json.prov.json",
@@ -21,7 +22,9 @@ rule fetch_model:
     params:
         settings=lambda wildcards: settings_of("fetch", wildcards.model),
     shell:
-        "thoughtline models fetch --settings {params.settings:q} --out $(dirname {output.manifest:q}) 2>&1 | tee -a {log:q}"
+        "thoughtline models fetch --settings {params.settings:q} --out $(dirname {output.manifest:q})"
+        f" --stage {CONFIG.stage} --work {R}/work/models/{{wildcards.model}}"
+        " --minutes {resources.runtime} 2>&1 | tee -a {log:q}"
 
 
 rule train_model:

@@ -8,6 +8,7 @@ for _set in [*RECIPE.questions, *RECIPE.benchmarks]:
         # Loads, filters, deduplicates and shards one question set.
         input:
             local=PATHS.local_sources(_set),
+            staged=ancient(PATHS.staged_sources(_set)),
         output:
             rows=PATHS.rows("questions", _set),
             prov=[f"{path}.prov.json" for path in PATHS.rows("questions", _set)],
@@ -22,4 +23,6 @@ for _set in [*RECIPE.questions, *RECIPE.benchmarks]:
         params:
             settings=fixed(settings_of("questions", _set)),
         shell:
-            "thoughtline questions curate --settings {params.settings:q} --out $(dirname {output.rows[0]:q}) 2>&1 | tee -a {log:q}"
+            "thoughtline questions curate --settings {params.settings:q} --out $(dirname {output.rows[0]:q})"
+            f" --stage {CONFIG.stage} --work {R}/work/questions/{_set}"
+            " --minutes {resources.runtime} 2>&1 | tee -a {log:q}"

@@ -20,8 +20,8 @@ def data():
     return copy.deepcopy(yaml.safe_load(DEMO.read_text()))
 
 
-def demands(data, machine="leonardo", staged=False):
-    return Demands(parse(data, DEMO), load_machine(machine), staged)
+def demands(data, machine="leonardo"):
+    return Demands(parse(data, DEMO), load_machine(machine))
 
 
 @pytest.mark.parametrize(
@@ -66,15 +66,11 @@ def test_a_judge_with_weights_needs_a_gpu_and_a_service_the_internet(data):
     assert found.verdicts("math-train") == BASE["verdicts"]
 
 
-def test_what_is_not_staged_is_downloaded(data):
-    source = {"hub": HUB, "licence": "MIT", "credit": "x"}
-    data["questions"]["math-train"]["sources"] = {"theirs": source}
+def test_only_staging_needs_the_internet_where_a_partition_has_it(data):
+    data["questions"]["math-train"]["sources"] = {"theirs": {"hub": HUB, "licence": "MIT", "credit": "x"}}
     data["models"]["smollm2"] = {"hub": HUB, "licence": "MIT", "context_length": 8192}
-    assert demands(data).questions("math-train").internet
-    assert demands(data).fetch("smollm2").internet
-    assert not demands(data, staged=True).questions("math-train").internet
-    assert not demands(data, staged=True).fetch("smollm2").internet
-    assert not demands(data).questions("puzzle-train").internet
+    assert not demands(data).questions("math-train").internet and not demands(data).fetch("smollm2").internet
+    assert demands(data).stage().internet and not demands(data, "p5").stage().internet
 
 
 def test_shards_are_jobs(data):

@@ -54,8 +54,8 @@ def kill_at(workspace: Workspace, pattern: str, lines: int) -> None:
 
 
 @pytest.fixture(scope="module")
-def interrupted(tmp_path_factory, tiny_model):
-    workspace = Workspace(tmp_path_factory.mktemp("interrupted"), tiny_model)
+def interrupted(tmp_path_factory, tiny_model, staged):
+    workspace = Workspace(tmp_path_factory.mktemp("interrupted"), tiny_model, staged)
     for pattern, lines in MOMENTS.values():
         kill_at(workspace, pattern, lines)
         assert workspace.snakemake("--unlock").returncode == 0

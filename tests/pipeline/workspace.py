@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -31,17 +32,37 @@ QUIZ = [
 ]
 
 
-def _lines(rows: list[dict]) -> str:
+def as_lines(rows: list[dict]) -> str:
     return "".join(json.dumps(row) + "\n" for row in rows)
+
+
+HUB_REVISION = "0123456789abcdef0123456789abcdef01234567"
+FROM_THE_HUB = {
+    "local: {path: TINY_MODEL}": f"hub: {{id: owner/noise, revision: {HUB_REVISION}}}",
+    "local: {path: own/code.jsonl}": f"hub: {{id: owner/code, revision: {HUB_REVISION}, data_files: '*.jsonl'}}",
+}
+"""What the recipe says instead where the tiny model and the code questions come from a hub."""
+
+NO_NETWORK = ["unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"]
+"""Runs a command with no network but its own loopback."""
+
+
+def can_cut_off() -> bool:
+    """Whether this machine lets us run something without network."""
+    try:
+        return subprocess.run([*NO_NETWORK, "true"], capture_output=True).returncode == 0
+    except OSError:
+        return False
 
 
 class Workspace:
     """`folder` with the tracked parts of the pipeline, tiny inputs, a tiny model and a recipe.
 
+    With a `stage` the model and one question set come from a hub and are read from there; else both are local.
     Python code runs from this copy: it comes before the installed package on PYTHONPATH.
     """
 
-    def __init__(self, folder: Path, model: Path) -> None:
+    def __init__(self, folder: Path, model: Path, stage: Path | None = None) -> None:
         self.folder = folder
         for name in ("Snakefile", "config.yaml", "rules", "scripts", "profiles", "envs", "machines"):
             source = ROOT / name
@@ -50,13 +71,17 @@ class Workspace:
             else:
                 shutil.copy(source, folder / name)
         (folder / "own").mkdir()
-        (folder / "own/code.jsonl").write_text(_lines(CODE))
-        (folder / "own/puzzles.jsonl").write_text(_lines(PUZZLES))
-        (folder / "own/quiz.jsonl").write_text(_lines(QUIZ))
+        (folder / "own/code.jsonl").write_text(as_lines(CODE))
+        (folder / "own/puzzles.jsonl").write_text(as_lines(PUZZLES))
+        (folder / "own/quiz.jsonl").write_text(as_lines(QUIZ))
         (folder / "recipes").mkdir()
         text = (ROOT / "tests/pipeline/tiny.yaml").read_text()
+        for old, new in FROM_THE_HUB.items() if stage else ():
+            text = text.replace(old, new)
         (folder / "recipes/tiny.yaml").write_text(text.replace("TINY_MODEL", os.path.relpath(model, folder)))
         self.edit("config.yaml", "recipe: recipes/demo.yaml", "recipe: recipes/tiny.yaml")
+        if stage:
+            self.edit("config.yaml", "stage: stage", f"stage: {stage}")
         self.environment = {
             **{
                 key: value
@@ -75,10 +100,10 @@ class Workspace:
         assert text.count(old) == 1, f"{name} has {old!r} {text.count(old)} times"
         path.write_text(text.replace(old, new))
 
-    def snakemake(self, *arguments: str) -> subprocess.CompletedProcess:
+    def snakemake(self, *arguments: str, prefix: Sequence[str] = ()) -> subprocess.CompletedProcess:
         """Run Snakemake with the local profile; output is captured as one text."""
         return subprocess.run(
-            [str(DRIVER / "snakemake"), "--profile", "profiles/local", *arguments],
+            [*prefix, str(DRIVER / "snakemake"), "--profile", "profiles/local", *arguments],
             cwd=self.folder,
             env=self.environment,
             text=True,
@@ -95,8 +120,10 @@ class Workspace:
 
 
 def _label(rule: str, output: str) -> str:
-    if rule == "all":
+    if rule in ("all", "stage"):
         return rule
+    if rule == "stage_repository":
+        return f"stage {'/'.join(Path(output).parts[-3:-1])}"
     parts = Path(output).with_suffix("").parts[2:]  # without results/tiny
     noun = {"fetch_model": "fetch", "train_model": "train"}.get(rule, parts[0])
     if noun in ("fetch", "train", "datasets"):

@@ -7,7 +7,6 @@ minutes of the other stages are the most that the releases' sizes need (173k que
 from __future__ import annotations
 
 import functools
-import os
 from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,6 +18,7 @@ from .place import Demand
 from .schema import Machine
 
 BASE = {
+    "stage": Demand(cpus=2, mem_mb=4000, minutes=240, resumable=True),
     "questions": Demand(cpus=4, mem_mb=16000, minutes=240),
     "fetch": Demand(cpus=2, mem_mb=8000, minutes=240),
     "traces": Demand(cpus=2, mem_mb=12000, minutes=720, resumable=True),
@@ -37,6 +37,11 @@ PARALLEL = ("tensor_parallel_size", "pipeline_parallel_size", "data_parallel_siz
 def has_gpus(machine: Machine) -> bool:
     """Whether any partition gives GPUs."""
     return any(each.gpus and machine.nodes[each.node].gpus for each in machine.partitions.values())
+
+
+def has_internet(machine: Machine) -> bool:
+    """Whether jobs of any partition reach the internet."""
+    return any(each.internet for each in machine.partitions.values())
 
 
 def gpus_of_engine(engine: dict[str, Any]) -> int:
@@ -60,10 +65,8 @@ def _asks_the_internet(url: str) -> bool:
 class Demands:
     """Demands of a recipe's jobs on one machine, by stage and the names that choose a job of it."""
 
-    def __init__(self, recipe: Recipe, machine: Machine, staged: bool | None = None) -> None:
-        """`staged`: whether hub data and models are there already; by default whether THOUGHTLINE_STAGE names their folder."""
-        self._recipe, self._gpus = recipe, has_gpus(machine)
-        self._staged = bool(os.environ.get("THOUGHTLINE_STAGE")) if staged is None else staged
+    def __init__(self, recipe: Recipe, machine: Machine) -> None:
+        self._recipe, self._gpus, self._internet = recipe, has_gpus(machine), has_internet(machine)
 
     def _asking(self, base: Demand, model: str) -> Demand:
         """`base` with what it takes to ask a model of the recipe."""
@@ -72,17 +75,17 @@ class Demands:
             return replace(base, internet=_asks_the_internet(endpoint.url))
         return replace(base, gpus=gpus_of_engine(engine_of(self._recipe, model)) if self._gpus else 0)
 
-    @functools.cache  # noqa: B019 (one instance a process)
+    def stage(self) -> Demand:
+        """`stage_repository`; where no partition has internet it runs beside the driver instead."""
+        return replace(BASE["stage"], internet=self._internet)
+
     def questions(self, set_name: str) -> Demand:
         """`curate_questions`."""
-        hub = any(source.hub for source in question_set(self._recipe, set_name).sources.values())
-        return replace(BASE["questions"], internet=hub and not self._staged)
+        return BASE["questions"]
 
-    @functools.cache  # noqa: B019 (one instance a process)
     def fetch(self, model: str) -> Demand:
         """`fetch_model`."""
-        hub = self._recipe.models[model].hub is not None
-        return replace(BASE["fetch"], internet=hub and not self._staged)
+        return BASE["fetch"]
 
     @functools.cache  # noqa: B019 (one instance a process)
     def traces(self, name: str, set_name: str) -> Demand:
@@ -127,7 +130,7 @@ class Demands:
         datasets = paths.datasets_in_use() or list(recipe.datasets)
         pairs = [pair for name in datasets for pair in paths.trace_sets(name)]
         pairs += [(model, each) for model in evaluated for each in paths.benchmarks()]
-        found = []
+        found = [("stage", self.stage())] if paths.staged() else []
         for name, set_name in dict.fromkeys(pairs):
             found.append((f"questions of {set_name}", self.questions(set_name)))
             found.append((f"models.{answerer(recipe, name, set_name)['model']}.engine", self.traces(name, set_name)))

@@ -47,6 +47,11 @@ class Execution(Strict):
 
     recipe: str = Field(description="Path of the recipe.", min_length=1)
     results: str = Field("results", description="Folder of all results.", pattern=r"^[\w./-]+$")
+    stage: str = Field(
+        "stage",
+        description="Folder of staged hub models and data sets; recipes may share it.",
+        pattern=r"^[\w./-]+$",
+    )
     machine: str = Field(
         LOCAL, description="Where jobs run: a name in machines/, or the path of such a file.", min_length=1
     )
@@ -78,6 +83,7 @@ def _explained(error: ValidationError, where: str) -> UserError:
         return UserError(f"{where}: {key}", "unknown key", f"known keys: {', '.join(known)}")
     right = {
         "results": "letters, digits and . _ - / only",
+        "stage": "letters, digits and . _ - / only",
         "account": "the name that `sacctmgr show associations user=$USER` or your site's guide gives it",
     }.get(key, "see config.yaml")
     return UserError(f"{where}: {key}", first["msg"], right)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ..common.rows import shard_name
+from ..stage.needs import Need, of_model, of_question_set, of_recipe
 from .expand import group
 from .schema import Combined, Recipe, judge_of
 from .settings import decontaminated_against, question_set, verifier_of
@@ -14,8 +15,8 @@ from .settings import decontaminated_against, question_set, verifier_of
 class Paths:
     """File names under `results/{recipe}/`. Each method returns what Snakemake needs: strings and lists of strings."""
 
-    def __init__(self, recipe: Recipe, results: str) -> None:
-        self.recipe, self.root = recipe, f"{results}/{recipe.name}"
+    def __init__(self, recipe: Recipe, results: str, stage: str = "stage") -> None:
+        self.recipe, self.root, self.stage = recipe, f"{results}/{recipe.name}", stage
 
     def shards(self, set_name: str) -> list[str]:
         """["0000", "0001", ...]"""
@@ -144,6 +145,19 @@ class Paths:
     def local_sources(self, set_name: str) -> list[str]:
         """Local files that a question set is read from."""
         return [source.local.path for source in question_set(self.recipe, set_name).sources.values() if source.local]
+
+    def needs(self) -> dict[str, Need]:
+        """Manifest in the stage -> what is needed of the hub."""
+        return {str(need.manifest(self.stage)): need for need in of_recipe(self.recipe)}
+
+    def staged_sources(self, set_name: str) -> list[str]:
+        """Manifests of the hub data that a question set is read from."""
+        return [str(need.manifest(self.stage)) for need in of_question_set(question_set(self.recipe, set_name))]
+
+    def staged_weights(self, model: str) -> list[str]:
+        """The manifest of a model that is read from the hub."""
+        hub = self.recipe.models[model].hub
+        return [str(of_model(hub.model_dump()).manifest(self.stage))] if hub else []
 
     def local_weights(self, model: str) -> list[str]:
         """Files of a model that is read from a local folder."""
