@@ -29,4 +29,5 @@ rule assemble_dataset:
     shell:
         "thoughtline datasets assemble --settings {params.settings:q} --questions {input.questions:q} --traces {input.traces:q}"
         " --verdicts {input.verdicts:q} {params.benchmarks} {params.tokenizer} {params.same}"
-        " --out $(dirname {output.card:q}) 2>&1 | tee -a {log:q}"
+        f" --out $(dirname {{output.card:q}}) --work {R}/work/datasets/{{wildcards.dataset}}"
+        " --minutes {resources.runtime} 2>&1 | tee -a {log:q}"

@@ -18,4 +18,6 @@ rule write_report:
     params:
         settings=fixed(settings_of("report")),
     shell:
-        "thoughtline report write --settings {params.settings:q} --results $(dirname $(dirname {output.page:q})) --out {output.page:q} 2>&1 | tee -a {log:q}"
+        "thoughtline report write --settings {params.settings:q} --results $(dirname $(dirname {output.page:q})) --out {output.page:q}"
+        f" --work {R}/work/report"
+        " --minutes {resources.runtime} 2>&1 | tee -a {log:q}"

@@ -22,4 +22,6 @@ rule score_model:
         settings=lambda wildcards: settings_of("scores", wildcards.benchmark),
     shell:
         "thoughtline scores score --settings {params.settings:q} --model-name {wildcards.model:q} --questions {input.questions:q}"
-        " --traces {input.traces:q} --verdicts {input.verdicts:q} --out {output.scores:q} 2>&1 | tee -a {log:q}"
+        " --traces {input.traces:q} --verdicts {input.verdicts:q} --out {output.scores:q}"
+        f" --work {R}/work/scores/{{wildcards.model}}/{{wildcards.benchmark}}"
+        " --minutes {resources.runtime} 2>&1 | tee -a {log:q}"

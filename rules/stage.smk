@@ -44,7 +44,7 @@ rule stage_repository:
 
 
 rule stage:
-    # All that the recipe needs of the hub.
+    # All that the recipe's targets need of the hub.
     input:
-        list(NEEDS),
+        PATHS.staged(),
     localrule: True

@@ -14,6 +14,7 @@ STAGED = {"stage owner/noise", "stage owner/code"}
 @pytest.fixture
 def unstaged(tmp_path, tiny_model):
     """A workspace with an empty stage, and a hub that does not answer."""
+    (tmp_path / "here").mkdir()
     workspace = Workspace(tmp_path / "here", tiny_model, tmp_path / "stage")
     workspace.environment["HF_ENDPOINT"] = "http://127.0.0.1:9"
     return workspace

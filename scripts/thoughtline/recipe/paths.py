@@ -150,6 +150,37 @@ class Paths:
         """Manifest in the stage -> what is needed of the hub."""
         return {str(need.manifest(self.stage)): need for need in of_recipe(self.recipe)}
 
+    def sets_in_use(self) -> list[str]:
+        """Question sets and benchmarks that the targets are made from."""
+        datasets = self.datasets_in_use() or list(self.recipe.datasets)
+        found = [each for name in datasets for _, each in self.trace_sets(name)]
+        found += [each for name in datasets for each in decontaminated_against(self.recipe, name)]
+        found += self.benchmarks()
+        if not self.recipe.datasets:
+            found += [each for run in self.recipe.traces.values() for each in run.questions]
+        return sorted(set(found))
+
+    def models_in_use(self) -> list[str]:
+        """Models that the targets are made with: those that are scored, that answer, judge or count, and what they come from."""
+        datasets = self.datasets_in_use() or list(self.recipe.datasets)
+        runs = {run for name in datasets for run in self.recipe.datasets[name].traces}
+        queue = self.evaluated() + [self.recipe.traces[run].model for run in runs or self.recipe.traces]
+        queue += [name for each in datasets if (name := self.recipe.datasets[each].tokenizer)]
+        queue += [judge.model for each in self.sets_in_use() if (judge := judge_of(verifier_of(self.recipe, each)))]
+        found: set[str] = set()
+        while queue:
+            name = queue.pop()
+            base = self.recipe.models[name].base
+            queue += [base] if base and name not in found else []
+            found.add(name)
+        return sorted(found)
+
+    def staged(self) -> list[str]:
+        """Manifests of all that the targets need of the hub."""
+        found = [path for name in self.models_in_use() for path in self.staged_weights(name)]
+        found += [path for name in self.sets_in_use() for path in self.staged_sources(name)]
+        return list(dict.fromkeys(found))
+
     def staged_sources(self, set_name: str) -> list[str]:
         """Manifests of the hub data that a question set is read from."""
         return [str(need.manifest(self.stage)) for need in of_question_set(question_set(self.recipe, set_name))]

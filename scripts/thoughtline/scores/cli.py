@@ -8,6 +8,7 @@ from pathlib import Path
 from ..common.command import add_common, recorded, settings_of
 from ..common.errors import UserError
 from ..common.files import write_json
+from ..common.lease import Lease
 from ..common.rows import write_rows
 from .differences import difference
 from .files import generation, questions_path, read_score, read_shares
@@ -66,7 +67,10 @@ def run_score(args: argparse.Namespace) -> None:
     """Write B.json and B.questions.parquet, then their sidecars."""
     settings = settings_of(args)
     outputs = [args.out, questions_path(args.out)]
-    with recorded(outputs, [*args.questions, *args.traces, *args.verdicts], settings) as record:
+    with (
+        Lease(args.work or Path(f"{args.out}.work")),
+        recorded(outputs, [*args.questions, *args.traces, *args.verdicts], settings) as record,
+    ):
         asked = read(args.questions, args.traces, args.verdicts, settings["samples"])
         summary = summarise(asked, args.model_name, settings) | {"generation": generation(args.traces)}
         write_rows(outputs[1], question_rows(asked), QUESTION_SCORES, ["question_id"])
