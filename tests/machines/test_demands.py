@@ -70,7 +70,7 @@ def test_only_staging_needs_the_internet_where_a_partition_has_it(data):
     data["questions"]["math-train"]["sources"] = {"theirs": {"hub": HUB, "licence": "MIT", "credit": "x"}}
     data["models"]["smollm2"] = {"hub": HUB, "licence": "MIT", "context_length": 8192}
     assert not demands(data).questions("math-train").internet and not demands(data).fetch("smollm2").internet
-    assert demands(data).stage().internet and not demands(data, "p5").stage().internet
+    assert demands(data).stage().internet and not demands(data, "slurm").stage().internet
 
 
 def test_shards_are_jobs(data):

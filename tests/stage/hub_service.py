@@ -106,6 +106,8 @@ class Handler(BaseHTTPRequestHandler):
             self.resolve(parts)
 
     def api(self, parts: list[str], query: dict[str, str]) -> None:
+        if parts[0] not in ("models", "datasets"):  # the client library asks for more than we need
+            return self.say(404)
         kind, name, what, revision = parts[0].rstrip("s"), "/".join(parts[1:3]), parts[3], parts[4]
         if self.hub.answers["api"]:
             return self.say(self.hub.answers["api"].pop(0), Retry_After=self.hub.retry_after)
