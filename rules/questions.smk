@@ -24,5 +24,5 @@ for _set in [*RECIPE.questions, *RECIPE.benchmarks]:
             settings=fixed(settings_of("questions", _set)),
         shell:
             "thoughtline questions curate --settings {params.settings:q} --out $(dirname {output.rows[0]:q})"
-            f" --stage {CONFIG.stage} --work {R}/work/questions/{_set}"
+            f" --stage {CONFIG.stage} --work {R}/work/questions/$(basename $(dirname {{output.rows[0]:q}}))"
             " --minutes {resources.runtime} 2>&1 | tee -a {log:q}"
