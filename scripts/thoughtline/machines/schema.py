@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
-from ..recipe.schema import Name, Strict
+from ..recipe.schema import Name, Sha256, Strict
 
 SlurmName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][\w.-]*$", max_length=64)]
 """Of a partition, QoS, account or node, as Slurm has it."""
@@ -124,11 +124,21 @@ class Storage(Sourced):
     use: str = Field(description="What belongs there, and what does not.", min_length=1)
 
 
+class PublishedImage(Strict):
+    """An image that somebody built and put on a server."""
+
+    url: str = Field(description="Its address.", pattern=r"^https?://")
+    sha256: Sha256 = Field(description="sha256 of the file; another is refused.")
+
+
 class Containers(Sourced):
     """How images are run here."""
 
     variant: Literal["cuda", "cpu"] = Field(description="Which build of the images.")
     arguments: list[str] = Field([], description="Further options of `apptainer exec`, say --nv.")
+    images: dict[Name, PublishedImage] = Field(
+        {}, description="Images to download (`thoughtline stage images`) where they are not built here, by environment."
+    )
     binds: list[str] = Field(
         [], description="Folders of the host that containers see, `path` or `path:inside` (those that exist)."
     )

@@ -55,6 +55,23 @@ def register(verbs: Any) -> None:
     add_stage(check)
     check.set_defaults(run=run_check)
 
+    images = verbs.add_parser(
+        "images",
+        help="check the container images of a machine, download those that its file names",
+        description="Compare each image with its sha256; what is missing is downloaded if the machine's file names it under containers.images.",
+    )
+    images.add_argument("machine", metavar="MACHINE", help="a name in machines/, or the path of such a file")
+    images.add_argument(
+        "--images",
+        type=Path,
+        metavar="FOLDER",
+        help="folder of the images (default: THOUGHTLINE_CONTAINERS, else containers/images)",
+    )
+    images.add_argument(
+        "--minutes", type=float, help="stop cleanly before this time limit (exit 75: run again to go on)"
+    )
+    images.set_defaults(run=run_images)
+
 
 def add_stage(parser: argparse.ArgumentParser) -> None:
     """--stage, the option of all commands that read or fill it."""
@@ -157,6 +174,14 @@ def run_check(args: argparse.Namespace) -> None:
     if wrong:
         raise UserError(str(args.stage), "\n  ".join([f"{len(wrong)} of {len(needs)} are not good", *wrong]))
     print(f"{args.stage}: {len(needs)} good")
+
+
+def run_images(args: argparse.Namespace) -> None:
+    """A line for each image."""
+    from ..machines.load import load_machine
+    from .images import images_folder, stage_images
+
+    print("\n".join(stage_images(load_machine(args.machine), args.images or images_folder(), deadline_of(args))))
 
 
 def _need_of(path: Path) -> Need:
