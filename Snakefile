@@ -20,6 +20,7 @@ onstart:
     check_submission()
     jobs = list(workflow.dag.needrun_jobs())
     check_images(jobs)
+    check_staging(jobs)
     if SHARING:
         write_sharing_plans(jobs)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from thoughtline.common.errors import UserError
 from thoughtline.common.files import write_json
 from thoughtline.machines import images
-from thoughtline.machines.demands import Demands
+from thoughtline.machines.demands import Demands, has_internet
 from thoughtline.machines.load import known_machines, load_machine
 from thoughtline.machines.place import RESOURCES, Placer
 from thoughtline.machines.variables import key_variables
@@ -17,6 +17,7 @@ from thoughtline.recipe import order, settings as recipe_settings
 from thoughtline.recipe.execution import Execution, site_settings, with_site
 from thoughtline.recipe.load import load
 from thoughtline.recipe.paths import Paths
+from thoughtline.stage.reach import why_unreachable
 
 try:
     CONFIG = Execution.read(with_site(config, workflow.config_settings.config, site_settings(Path.cwd())))
@@ -83,6 +84,22 @@ def check_submission():
     if workflow.non_local_exec and not MACHINE.is_slurm:
         raise WorkflowError(
             f"config: machine: is {MACHINE.name}, but jobs are to be submitted; name the cluster, --config machine=NAME (known: {', '.join(known_machines())})"
+        )
+
+
+def check_staging(jobs):
+    """Stop before the first job of a run if the hub is needed and cannot be reached, or a revision only holds its place."""
+    needs = PATHS.needs()
+    missing = sorted({needs[job.output.manifest] for job in jobs if job.rule.name == "stage_repository"}, key=str)
+    try:
+        for need in missing:
+            need.must_be_pinned(f"{CONFIG.recipe}: {need.id}")
+    except UserError as error:
+        raise WorkflowError(f"{error}") from None
+    if missing and not has_internet(MACHINE) and (why := why_unreachable()):
+        raise WorkflowError(
+            f"not staged in {CONFIG.stage}/: {'; '.join(map(str, missing))}. The hub cannot be reached from here: {why}. On a machine with internet run"
+            f" `snakemake --profile {MACHINE.name} stage`, or `thoughtline stage fetch {CONFIG.recipe} --stage {CONFIG.stage}`, and copy that folder here"
         )
 
 

@@ -1,21 +1,5 @@
 # REQUIRED INPUTS: the hub, by internet: from a partition whose jobs reach it, else from the node that the driver runs on.
 # OUTPUTS: the manifest of each staged repository; all other rules read staged copies only, without network.
-from thoughtline.machines.demands import has_internet
-from thoughtline.stage.reach import why_unreachable
-
-NEEDS = PATHS.needs()
-
-
-def stop_without_hub():
-    """Stop before any job if something must be staged from here and the hub cannot be reached."""
-    missing = sorted({NEEDS[job.output.manifest] for job in workflow.dag.needrun_jobs() if job.rule.name == "stage_repository"}, key=str)
-    if missing and not has_internet(MACHINE) and (why := why_unreachable()):
-        raise WorkflowError(
-            f"not staged in {CONFIG.stage}/: {'; '.join(map(str, missing))}. The hub cannot be reached from here: {why}. On a machine with internet run"
-            f" `snakemake --profile {MACHINE.name} stage`, or `thoughtline stage fetch {CONFIG.recipe} --stage {CONFIG.stage}`, and copy that folder here"
-        )
-
-
 rule stage_repository:
     # Files of one hub repository at its commit, each compared with the hash that the hub publishes.
     output:
@@ -26,7 +10,7 @@ rule stage_repository:
     benchmark:
         f"{R}/benchmarks/stage/{{repository}}/{{revision}}.{{selection}}.tsv"
     wildcard_constraints:
-        repository=either({need.id for need in NEEDS.values()}),
+        repository=either({need.id for need in PATHS.needs().values()}),
         revision="[0-9a-f]{40}",
         selection="[0-9a-f]{8}",
     # Downloads take longest and need least: first of all.
@@ -38,7 +22,7 @@ rule stage_repository:
     resources:
         **placed(fixed(DEMANDS.stage())),
     params:
-        settings=lambda wildcards, output: recipe_settings.text(NEEDS[output.manifest].settings()),
+        settings=lambda wildcards, output: recipe_settings.text(PATHS.needs()[output.manifest].settings()),
     shell:
         f"thoughtline stage fetch --settings {{params.settings:q}} --stage {CONFIG.stage}" " --minutes {resources.runtime} 2>&1 | tee -a {log:q}"
 

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 from thoughtline.common.files import read_json
+from thoughtline.common.revisions import UNPINNED
 from workspace import HUB_REVISION, NO_NETWORK, Workspace, can_cut_off
 
 STAGED = {"stage owner/noise", "stage owner/code"}
@@ -65,4 +66,13 @@ def test_no_hub_stops_before_any_job_with_one_message(unstaged):
     assert run.returncode != 0
     wanted = f"data set owner/code at {HUB_REVISION}; model owner/noise at {HUB_REVISION}. The hub cannot be reached"
     assert wanted in run.stdout and "snakemake --profile local stage" in run.stdout, run.stdout
+    assert not list((unstaged.folder / "results").rglob("*.parquet"))
+
+
+def test_a_revision_that_only_holds_its_place_stops_before_any_job(unstaged):
+    path = unstaged.folder / "recipes/tiny.yaml"
+    path.write_text(path.read_text().replace(HUB_REVISION, UNPINNED, 1))
+    run = unstaged.snakemake()
+    assert run.returncode != 0
+    assert "tiny.yaml: owner/noise.revision: owner/noise has no revision yet" in run.stdout, run.stdout
     assert not list((unstaged.folder / "results").rglob("*.parquet"))

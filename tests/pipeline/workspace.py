@@ -38,8 +38,8 @@ def as_lines(rows: list[dict]) -> str:
 
 HUB_REVISION = "0123456789abcdef0123456789abcdef01234567"
 FROM_THE_HUB = {
-    "local: {path: TINY_MODEL}": f"hub: {{id: owner/noise, revision: {HUB_REVISION}}}",
-    "local: {path: own/code.jsonl}": f"hub: {{id: owner/code, revision: {HUB_REVISION}, data_files: '*.jsonl'}}",
+    "local: {path: TINY_MODEL}": f"hub: {{id: owner/noise, revision: '{HUB_REVISION}'}}",
+    "local: {path: own/code.jsonl}": f"hub: {{id: owner/code, revision: '{HUB_REVISION}', data_files: '*.jsonl'}}",
 }
 """What the recipe says instead where the tiny model and the code questions come from a hub."""
 

@@ -79,7 +79,7 @@ def test_a_revision_that_only_holds_its_place_is_never_loaded(stage, tmp_path):
     with pytest.raises(
         UserError, match=r"sources\.a\.hub\.revision: owner/name has no revision yet.*/datasets/owner/name HEAD"
     ):
-        load(source_of(hub=unpinned), tmp_path / "cache")
+        load(source_of(hub=unpinned), tmp_path / "stage", tmp_path / "cache")
 
 
 def test_hub_data_files(stage, tmp_path):

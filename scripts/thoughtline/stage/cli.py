@@ -119,6 +119,7 @@ def run_fetch(args: argparse.Namespace) -> None:
 def _fetch(need: Need, args: argparse.Namespace, deadline: Deadline) -> None:
     from .fetch import fetch
 
+    need.must_be_pinned(need.id)
     work = args.work / need.id / need.revision if args.work else need.work(args.stage)
     found = fetch(need, args.stage, work, args.connections, deadline)
     licence = found["licence"] or "not named in its card"
