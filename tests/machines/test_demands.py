@@ -82,7 +82,7 @@ def test_shards_are_jobs(data):
 
 def test_what_the_targets_need_is_asked_for(data):
     recipe = parse(data, DEMO)
-    keys = {key for key, _ in Demands(recipe, load_machine("leonardo"), False).needed(Paths(recipe, "results"))}
+    keys = {key for key, _ in Demands(recipe, load_machine("leonardo")).needed(Paths(recipe, "results"))}
     assert keys == {
         *(f"{noun} of {name}" for noun in ("questions", "verdicts") for name in (*recipe.questions, *recipe.benchmarks)),
         *(f"models.{name}.engine" for name in recipe.models),
@@ -94,5 +94,5 @@ def test_what_the_targets_need_is_asked_for(data):
 def test_a_model_that_no_target_needs_is_not_asked_for(data):
     data["targets"] = {"evaluate": ["smollm2"]}
     recipe = parse(data, DEMO)
-    found = Demands(recipe, load_machine("leonardo"), False).needed(Paths(recipe, "results"))
+    found = Demands(recipe, load_machine("leonardo")).needed(Paths(recipe, "results"))
     assert not [key for key, _ in found if "verified" in key]
