@@ -3,16 +3,16 @@
 rule stage_repository:
     # Files of one hub repository at its commit, each compared with the hash that the hub publishes.
     output:
-        manifest=f"{CONFIG.stage}/{{repository}}/{{revision}}.{{selection}}.json",
-        prov=f"{CONFIG.stage}/{{repository}}/{{revision}}.{{selection}}.json.prov.json",
+        manifest=f"{CONFIG.stage}/{{repository}}/{{copy}}.json",
+        prov=f"{CONFIG.stage}/{{repository}}/{{copy}}.json.prov.json",
     log:
-        f"{R}/logs/stage/{{repository}}/{{revision}}.{{selection}}.log",
+        f"{R}/logs/stage/{{repository}}/{{copy}}.log",
     benchmark:
-        f"{R}/benchmarks/stage/{{repository}}/{{revision}}.{{selection}}.tsv"
+        f"{R}/benchmarks/stage/{{repository}}/{{copy}}.tsv"
     wildcard_constraints:
         repository=either({need.id for need in PATHS.needs().values()}),
-        revision="[0-9a-f]{40}",
-        selection="[0-9a-f]{8}",
+        # revision.selection: as a wildcard of its own Snakemake refuses a revision that repeats itself, as one that is still to be pinned does
+        copy=r"[0-9a-f]{40}\.[0-9a-f]{8}",
     # Downloads take longest and need least: first of all.
     priority: 30
     localrule: not has_internet(MACHINE)
