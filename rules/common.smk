@@ -39,6 +39,9 @@ R = PATHS.root
 IN_CONTAINERS = images.uses_containers(workflow.deployment_settings.deployment_method)
 IMAGES = images.image_folder(os.environ)
 if IN_CONTAINERS:
+    # Containers see the stage only if it is there when they start.
+    os.makedirs(CONFIG.stage, exist_ok=True)
+    os.environ["THOUGHTLINE_STAGE"] = os.path.abspath(CONFIG.stage)
     images.prepare(os.environ, MACHINE, key_variables(RECIPE), git_state())
     workflow.deployment_settings.apptainer_args = images.added(
         workflow.deployment_settings.apptainer_args, images.arguments(MACHINE, os.environ, Path(CONFIG.results))

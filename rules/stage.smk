@@ -17,7 +17,7 @@ rule stage_repository:
     priority: 30
     localrule: not has_internet(MACHINE)
     container:
-        "containers/data.sif"
+        image("data")
     threads: threads_of(fixed(DEMANDS.stage()), 1)
     resources:
         **placed(fixed(DEMANDS.stage())),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 from typing import Any
 
@@ -179,10 +180,12 @@ def run_check(args: argparse.Namespace) -> None:
 
 def run_images(args: argparse.Namespace) -> None:
     """A line for each image."""
+    from ..machines.images import image_folder
     from ..machines.load import load_machine
-    from .images import images_folder, stage_images
+    from .images import stage_images
 
-    print("\n".join(stage_images(load_machine(args.machine), args.images or images_folder(), deadline_of(args))))
+    folder = args.images or image_folder(os.environ)
+    print("\n".join(stage_images(load_machine(args.machine), folder, deadline_of(args))))
 
 
 def _need_of(path: Path) -> Need:

@@ -10,7 +10,7 @@ import urllib.request
 from pathlib import Path
 
 from ..common.deadline import Deadline
-from ..common.environments import ENVIRONMENTS, ROOT
+from ..common.environments import ENVIRONMENTS
 from ..common.errors import UserError
 from ..common.files import sha256_file, write_text
 from ..common.lease import Lease
@@ -22,11 +22,6 @@ from .transfer import PATIENCE
 BLOCK = 1 << 20
 NAMES = sorted(set(ENVIRONMENTS.values()) - {"driver"})
 """The driver runs outside containers."""
-
-
-def images_folder() -> Path:
-    """THOUGHTLINE_CONTAINERS, else containers/images of the repository."""
-    return Path(os.environ.get("THOUGHTLINE_CONTAINERS") or ROOT / "containers/images")
 
 
 def fault(image: Path) -> str | None:
