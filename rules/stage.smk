@@ -3,16 +3,16 @@
 rule stage_repository:
     # Files of one hub repository at its commit, each compared with the hash that the hub publishes.
     output:
-        manifest=f"{CONFIG.stage}/{{repository}}/{{copy}}.json",
-        prov=f"{CONFIG.stage}/{{repository}}/{{copy}}.json.prov.json",
+        manifest=f"{CONFIG.stage}/{{repository}}/{{commit}}.json",
+        prov=f"{CONFIG.stage}/{{repository}}/{{commit}}.json.prov.json",
     log:
-        f"{R}/logs/stage/{{repository}}/{{copy}}.log",
+        f"{R}/logs/stage/{{repository}}/{{commit}}.log",
     benchmark:
-        f"{R}/benchmarks/stage/{{repository}}/{{copy}}.tsv"
+        f"{R}/benchmarks/stage/{{repository}}/{{commit}}.tsv"
     wildcard_constraints:
         repository=either({need.id for need in PATHS.needs().values()}),
         # revision.selection: as a wildcard of its own Snakemake refuses a revision that repeats itself, as one that is still to be pinned does
-        copy=r"[0-9a-f]{40}\.[0-9a-f]{8}",
+        commit=r"[0-9a-f]{40}\.[0-9a-f]{8}",
     # Downloads take longest and need least: first of all.
     priority: 30
     localrule: not has_internet(MACHINE)
