@@ -18,10 +18,10 @@ export UV_SYSTEM_CERTS ?= 1
 TORCH_BACKEND := $(if $(wildcard $(addsuffix /torch-*+cpu-*.whl,$(PIP_FIND_LINKS))),,--torch-backend cpu)
 UV := .venv/uv/bin/uv
 
-.PHONY: help setup demo containers test lint clean locks reference bench-verify
+.PHONY: help setup demo containers test cluster-packages test-cluster lint clean locks reference bench-verify
 
 help:  ## list what can be made
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
 
 setup: $(ENVIRONMENTS:%=.venv/%/ready)  ## install the environments into .venv/ (no root; once)
 
@@ -50,6 +50,12 @@ containers: .venv/driver/ready  ## the container images, into containers/images/
 
 test: setup  ## all tests
 	@tests/run
+
+cluster-packages:  ## install what the test cluster needs: Slurm, munge, MariaDB from Debian (root)
+	@tests/cluster/install-slurm
+
+test-cluster: setup  ## bring up a real Slurm cluster, run the cluster tests on it, take it down (root)
+	@tests/cluster/with-cluster $(DRIVER)/python -m pytest tests/cluster
 
 lint: setup  ## ruff, snakefmt, snakemake --lint
 	@$(DRIVER)/ruff check scripts tests bench

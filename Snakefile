@@ -21,6 +21,8 @@ onstart:
     jobs = list(workflow.dag.needrun_jobs())
     check_images(jobs)
     check_staging(jobs)
+    if ON_CLUSTER:
+        take_over()
     if SHARING:
         write_sharing_plans(jobs)
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from thoughtline.common.errors import UserError
 from thoughtline.common.files import write_json
-from thoughtline.machines import images
+from thoughtline.machines import images, segments
 from thoughtline.machines.demands import Demands, has_internet
+from thoughtline.machines.leftovers import Leftovers
 from thoughtline.machines.load import known_machines, load_machine
 from thoughtline.machines.place import RESOURCES, Placer
 from thoughtline.machines.variables import key_variables
@@ -34,6 +35,10 @@ EXECUTION = CONFIG.execution
 ON_CLUSTER = MACHINE.scheduler.kind == "slurm"
 SHARING = ON_CLUSTER and EXECUTION.sharing
 R = PATHS.root
+LEFTOVERS = Leftovers()
+
+if MACHINE.is_slurm and not workflow.is_main_process:
+    segments.watch(Path(R, "work"))
 
 # Jobs run in images where the command line or the profile says so (--software-deployment-method apptainer).
 IN_CONTAINERS = images.uses_containers(workflow.deployment_settings.deployment_method)
@@ -70,7 +75,14 @@ def placed(demand):
     def resource(key):
         return lambda wildcards, attempt: PLACER.resources(demand(wildcards), attempt)[key]
 
-    return {key: resource(key) for key in RESOURCES}
+    def extra(wildcards, attempt, rulename):
+        if not ON_CLUSTER:
+            return None
+        # A requeued job goes on in its log.
+        parts = ["--open-mode=append", resource("slurm_extra")(wildcards, attempt), LEFTOVERS.dependency(rulename, wildcards)]
+        return " ".join(filter(None, parts))
+
+    return {**{key: resource(key) for key in RESOURCES}, "slurm_extra": extra}
 
 
 def threads_of(demand, here):
@@ -78,6 +90,16 @@ def threads_of(demand, here):
     if not MACHINE.is_slurm:
         return here
     return lambda wildcards, attempt: PLACER.place(demand(wildcards), attempt).cpus
+
+
+def take_over():
+    """Be this folder's only driver, and see to the jobs that an earlier one left in the queue."""
+    try:
+        told = LEFTOVERS.take_over(Path.cwd(), Path(R, "work/driver"))
+    except UserError as error:
+        raise WorkflowError(f"{error}") from None
+    if told:
+        print(told, file=sys.stderr)
 
 
 def check_submission():

@@ -62,6 +62,8 @@ class Workspace:
     Python code runs from this copy: it comes before the installed package on PYTHONPATH.
     """
 
+    profile = "profiles/local"
+
     def __init__(self, folder: Path, model: Path, stage: Path | None = None) -> None:
         self.folder = folder
         for name in ("Snakefile", "config.yaml", "rules", "scripts", "profiles", "envs", "machines"):
@@ -101,9 +103,9 @@ class Workspace:
         path.write_text(text.replace(old, new))
 
     def snakemake(self, *arguments: str, prefix: Sequence[str] = ()) -> subprocess.CompletedProcess:
-        """Run Snakemake with the local profile; output is captured as one text."""
+        """Run Snakemake with this workspace's profile; output is captured as one text."""
         return subprocess.run(
-            [*prefix, str(DRIVER / "snakemake"), "--profile", "profiles/local", *arguments],
+            [*prefix, str(DRIVER / "snakemake"), "--profile", self.profile, *arguments],
             cwd=self.folder,
             env=self.environment,
             text=True,

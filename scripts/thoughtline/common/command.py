@@ -14,11 +14,15 @@ from pathlib import Path
 from typing import Any
 
 from ..provenance.sidecar import utc_now, write_sidecars
+from . import deadline
 from .deadline import Deadline
 from .errors import EXIT_AGAIN, EXIT_BAD_INPUT, OutOfTime, UserError
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """The disk, the quota or the file-size limit is full; everything finished is in the journal."""
+
+AGAIN = "THOUGHTLINE_AGAIN"
+"""Variable with the file to make when the command is out of time and should be run again (machines/segments.py)."""
 
 Run = Callable[[argparse.Namespace], None]
 
@@ -93,6 +97,13 @@ def recorded(outputs: list[Path | str], inputs: list[Path | str], settings: dict
     )
 
 
+def _ask_again() -> None:
+    """Out of time, and not because somebody ended us: leave the mark that sends a Slurm job back to the queue."""
+    mark = os.environ.get(AGAIN)
+    if mark and not deadline.stopped.is_set():
+        Path(mark).touch()
+
+
 def guarded(run: Run, args: argparse.Namespace) -> int:
     """Run a command; errors that a person can act on become one line and an exit code."""
     try:
@@ -110,6 +121,7 @@ def guarded(run: Run, args: argparse.Namespace) -> int:
             "stopped before the deadline; everything finished is kept, run the same command again to go on",
             file=sys.stderr,
         )
+        _ask_again()
         return EXIT_AGAIN
     except (PermissionError, FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
         if not error.filename:

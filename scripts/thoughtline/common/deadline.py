@@ -12,6 +12,9 @@ import time
 
 from .errors import OutOfTime
 
+stopped = threading.Event()
+"""Set once SIGTERM came: somebody wants this process to end, it is not out of time."""
+
 
 class Deadline:
     """When to stop starting new work.
@@ -27,8 +30,12 @@ class Deadline:
 
     def catch_sigterm(self) -> Deadline:
         """From now on SIGTERM means: save and stop (call from the main thread)."""
-        signal.signal(signal.SIGTERM, lambda *_: self._terminated.set())
+        signal.signal(signal.SIGTERM, self._stop)
         return self
+
+    def _stop(self, *_: object) -> None:
+        self._terminated.set()
+        stopped.set()
 
     @property
     def seconds_left(self) -> float:

@@ -6,9 +6,12 @@ import argparse
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 from ..common.command import add_common, deadline_of, recorded, settings_of
+from ..common.deadline import Deadline
 from ..common.files import atomic_directory, sha256_file
+from ..common.finished import keep, restore
 from ..common.lease import Lease
 from .assemble import Inputs, assemble
 
@@ -58,8 +61,15 @@ def run_assemble(args: argparse.Namespace) -> None:
     """Write the folder, then the sidecar of its card."""
     settings, deadline = settings_of(args), deadline_of(args)
     inputs = Inputs(args.questions, args.traces, args.verdicts, args.benchmarks, args.tokenizer, args.same_questions_as)
-    out = args.out
-    with Lease(args.work or Path(f"{out}.work")), recorded([out / "README.md"], inputs.all(), settings) as record:
+    work = args.work or Path(f"{args.out}.work")
+    with Lease(work):
+        if not restore(work, [args.out / "README.md"], settings):
+            _assemble(inputs, settings, args.out, deadline)
+            keep(work, [args.out / "README.md"], [args.out])
+
+
+def _assemble(inputs: Inputs, settings: dict[str, Any], out: Path, deadline: Deadline) -> None:
+    with recorded([out / "README.md"], inputs.all(), settings) as record:
         for remains in (each for end in ("part", "old") for each in out.parent.glob(f".{out.name}.*.{end}")):
             shutil.rmtree(remains)  # of a run that was killed
         with atomic_directory(out) as folder:

@@ -16,6 +16,7 @@ ALLOWED = {
     "SLURM_ARRAY_TASK_ID": "sidecars",
     "SLURM_JOB_PARTITION": "sidecars",
     "SLURM_CLUSTER_NAME": "sidecars",
+    "THOUGHTLINE_AGAIN": "where a command that is out of time asks to run again",
     "THOUGHTLINE_STAGE": "the folder of staged models and data sets",
     "THOUGHTLINE_GIT": "the repository's state for sidecars: images hold no git",
     "VLLM_CPU_KVCACHE_SPACE": "memory of a model server without GPU, GiB",

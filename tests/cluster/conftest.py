@@ -1,0 +1,62 @@
+"""Tests on the real cluster: run them with `make test-cluster`, or `tests/cluster/with-cluster python -m pytest tests/cluster`."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+from boot import daemons, nodes
+from boot.layout import NODES
+from testbed import ROOT, ClusterWorkspace, Workspace, cluster_state, queue, run, wait_for
+
+
+def pytest_configure():
+    if "TESTCLUSTER" not in os.environ:
+        pytest.exit("these tests run on the test cluster: tests/cluster/with-cluster COMMAND, or make test-cluster", 2)
+
+
+@pytest.fixture(scope="session")
+def cluster():
+    return cluster_state()
+
+
+@pytest.fixture(autouse=True)
+def clean_queue(cluster):
+    """Each test finds an empty queue and all nodes in service."""
+    yield
+    if left := queue("PENDING", "RUNNING", "COMPLETING", "CONFIGURING", "SUSPENDED"):
+        run("scancel", *left, check=False)
+    for node in NODES:
+        if not (cluster.run / f"{node}.pid").exists():
+            nodes.start(cluster, node)
+    if daemons.idle() != set(NODES):
+        for node in NODES:
+            run("scontrol", "update", f"NodeName={node}", "State=RESUME", check=False)
+        wait_for("idle nodes", lambda: daemons.idle() == set(NODES))
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("noise")
+    subprocess.run([ROOT / ".venv/train/bin/python", ROOT / "tests/pipeline/tiny_model.py", folder], check=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def on_slurm(tmp_path_factory, tiny_model):
+    """The tiny pipeline, run once on the cluster."""
+    workspace = ClusterWorkspace(tmp_path_factory.mktemp("slurm"), tiny_model)
+    workspace.start().succeed(seconds=900)
+    return workspace
+
+
+@pytest.fixture(scope="session")
+def on_login(tmp_path_factory, tiny_model):
+    """The tiny pipeline, run once without Slurm."""
+    workspace = Workspace(tmp_path_factory.mktemp("local"), tiny_model)
+    done = workspace.snakemake()
+    assert done.returncode == 0, done.stdout[-8000:]
+    return workspace
