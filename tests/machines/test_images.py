@@ -46,8 +46,19 @@ def test_folders_behind_links_are_seen_once_and_only_if_there(tmp_path):
     machine = load_machine("local").model_copy(
         update={"containers": SimpleNamespace(binds=["/usr:/seen", "/nowhere"], arguments=["--nv"])}
     )
-    words = images.arguments(machine, {"THOUGHTLINE_STAGE": str(tmp_path / "far")}, tmp_path / "results")
-    assert words == ["--cleanenv", "--bind", str(ROOT), "--bind", str(tmp_path / "far"), "--bind", "/usr:/seen", "--nv"]
+    words = images.arguments(machine, {"THOUGHTLINE_STAGE": str(tmp_path / "far")}, [str(tmp_path / "results")])
+    assert words == [
+        "--cleanenv",
+        "--bind",
+        str(ROOT),
+        "--bind",
+        str(tmp_path / "results"),
+        "--bind",
+        str(tmp_path / "far"),
+        "--bind",
+        "/usr:/seen",
+        "--nv",
+    ]
 
 
 def test_arguments_are_added_once():

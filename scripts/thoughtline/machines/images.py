@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import shutil
 import subprocess
@@ -22,21 +23,28 @@ def image_folder(environ: Mapping[str, str]) -> Path:
     return Path(environ.get("THOUGHTLINE_CONTAINERS") or DEFAULT_FOLDER).resolve()
 
 
-def visible_folders(machine: Machine, environ: Mapping[str, str], results: Path) -> list[str]:
+def visible_folders(machine: Machine, environ: Mapping[str, str], folders: Iterable[str]) -> list[str]:
     """What containers see of the host beside the working directory: `path` or `path:inside`, only what exists.
 
-    These are the repository, the results and the staged models (also behind links), and the machine's `binds`.
+    These are the repository, the staged models and `folders` (also behind links), and the machine's `binds`.
     """
-    own = [ROOT, results.resolve()]
-    if stage := environ.get("THOUGHTLINE_STAGE"):
-        own += [Path(stage).absolute(), Path(stage).resolve()]
-    binds = [*map(str, own), *(machine.containers.binds if machine.containers else [])]
+    stage = [environ["THOUGHTLINE_STAGE"]] if environ.get("THOUGHTLINE_STAGE") else []
+    own = [str(ROOT)]
+    for folder in [*folders, *stage]:
+        for path in (Path(os.path.abspath(folder)), Path(folder).resolve()):
+            if not any(path.is_relative_to(other) for other in [*own, Path.cwd()]):
+                own.append(str(path))
+    binds = [*own, *(machine.containers.binds if machine.containers else [])]
     return [bind for bind in dict.fromkeys(binds) if Path(bind.partition(":")[0]).exists()]
 
 
-def arguments(machine: Machine, environ: Mapping[str, str], results: Path) -> list[str]:
-    """Options of `apptainer exec` for jobs on this machine; the working directory is given by Snakemake (--home)."""
-    binds = [word for bind in visible_folders(machine, environ, results) for word in ("--bind", bind)]
+def arguments(machine: Machine, environ: Mapping[str, str], folders: Iterable[str]) -> list[str]:
+    """Options of `apptainer exec` for jobs on this machine; the working directory is given by Snakemake (--home).
+
+    Args:
+        folders: the results, and folders that the recipe reads from.
+    """
+    binds = [word for bind in visible_folders(machine, environ, folders) for word in ("--bind", bind)]
     return ["--cleanenv", *binds, *(machine.containers.arguments if machine.containers else [])]
 
 

@@ -195,6 +195,12 @@ class Paths:
         local = self.recipe.models[model].local
         return sorted(str(path) for path in Path(local.path).iterdir() if path.is_file()) if local else []
 
+    def local_folders(self) -> list[str]:
+        """Folders of the machine from which local models and sources are read."""
+        sets = {**self.recipe.questions, **self.recipe.benchmarks}
+        sources = [str(Path(path).parent) for name in sets for path in self.local_sources(name)]
+        return sorted({*sources, *(model.local.path for model in self.recipe.models.values() if model.local)})
+
     def training_rows(self, model: str) -> str:
         """The rows that a student learns from. Not their card: a new credit trains nobody again."""
         return f"{self.dataset(self.recipe.models[model].stages[0].dataset)}/default/train.parquet"
