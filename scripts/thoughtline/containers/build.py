@@ -28,6 +28,7 @@ ENTRY = ROOT / "containers/thoughtline"
 UV = ROOT / ".venv/uv/bin/uv"
 COMPRESSION = ["-comp", "zstd", "-Xcompression-level", "3"]
 UNDATED = "org.label-schema.build-date"
+NOTE = "uv_cache.json"
 
 
 @dataclass(frozen=True)
@@ -99,11 +100,17 @@ def _inputs(
 
 
 def _undate(root: Path) -> None:
-    """Take the time of the build out of the labels."""
+    """Take out what tells the time of the build: a label of Apptainer's, and uv's note of when it met each wheel."""
     path = root / ".singularity.d/labels.json"
     labels = json.loads(path.read_text(encoding="utf-8"))
     labels.pop(UNDATED, None)
     path.write_text(json.dumps(labels, indent=1, sort_keys=True), encoding="utf-8")
+    for note in root.glob(f"opt/thoughtline/*/lib/python3*/site-packages/*.dist-info/{NOTE}"):
+        note.unlink()
+        record = note.with_name("RECORD")
+        lines = record.read_text(encoding="utf-8").splitlines(keepends=True)
+        own = f"{note.parent.name}/{NOTE},"
+        record.write_text("".join(line for line in lines if not line.startswith(own)), encoding="utf-8")
 
 
 def _untagged(reference: str) -> str:
