@@ -32,7 +32,7 @@ except UserError as error:
     raise WorkflowError(f"{error}") from None
 
 EXECUTION = CONFIG.execution
-ON_CLUSTER = MACHINE.scheduler.kind == "slurm"
+ON_CLUSTER = MACHINE.is_slurm
 SHARING = ON_CLUSTER and EXECUTION.sharing
 R = PATHS.root
 LEFTOVERS = Leftovers()
@@ -126,6 +126,11 @@ def check_staging(jobs):
             f"not staged in {CONFIG.stage}/: {'; '.join(map(str, missing))}. The hub cannot be reached from here: {why}. On a machine with internet run"
             f" `snakemake --profile {MACHINE.name} stage`, or `thoughtline stage fetch {CONFIG.recipe} --stage {CONFIG.stage}`, and copy that folder here"
         )
+
+
+def later(function, *arguments):
+    """The value of `function`, asked for when a job needs it: each job loads these rules, and digests of code that it never runs cost time."""
+    return lambda wildcards: function(*arguments)
 
 
 def fixed(value):

@@ -21,7 +21,7 @@ for _set in [*RECIPE.questions, *RECIPE.benchmarks]:
         resources:
             **placed(fixed(DEMANDS.questions(_set))),
         params:
-            settings=fixed(settings_of("questions", _set)),
+            settings=later(settings_of, "questions", _set),
         shell:
             "thoughtline questions curate --settings {params.settings:q} --out $(dirname {output.rows[0]:q})"
             f" --stage {CONFIG.stage} --work {R}/work/questions/$(basename $(dirname {{output.rows[0]:q}}))"

@@ -16,7 +16,7 @@ rule write_report:
     resources:
         **placed(lambda wildcards: DEMANDS.report()),
     params:
-        settings=fixed(settings_of("report")),
+        settings=later(settings_of, "report"),
     shell:
         "thoughtline report write --settings {params.settings:q} --results $(dirname $(dirname {output.page:q})) --out {output.page:q}"
         f" --work {R}/work/report"

@@ -11,13 +11,15 @@ from pathlib import Path
 
 import pytest
 from dummy_service import Service, command, settings_for, until, write_questions
+from thoughtline.common.canonical import digest
 from thoughtline.common.deadline import Deadline
 from thoughtline.common.journal import Journal
-from thoughtline.common.rows import TRACES, read_rows, write_rows
+from thoughtline.common.rows import QUESTIONS, TRACES, read_rows, write_rows
 from thoughtline.traces.claims import Claims, Crew
 from thoughtline.traces.expected import Expected
 from thoughtline.traces.generate import Options, generate
 from thoughtline.traces.helping import Tail
+from thoughtline.traces.requests import made_by, requests_of, revision_of
 
 SECONDS = 0.2
 
@@ -293,3 +295,19 @@ def test_longest_expected_first(service, tmp_path):
     by_prompt = {json.loads(row["messages"])[-1]["content"]: row["completion_tokens"] for row in rows}
     asked = [by_prompt[body["messages"][-1]["content"]] for body in service.bodies]
     assert asked == sorted(asked, reverse=True)
+
+
+def test_a_job_whose_rows_are_all_being_answered_waits_until_one_is_free(run, service):
+    crew = Crew(run.plan.parent / "alive", SECONDS)
+    claims = Claims(run.work(1) / f"claims-{digest(made_by(run.settings), 8)}", crew.name)
+    rows = requests_of(read_rows(run.path("questions", 1), QUESTIONS), run.settings, revision_of(run.settings, None))
+    assert all(claims.take(row.trace_id, 1) for row in rows)
+    with ThreadPoolExecutor() as pool:
+        job = pool.submit(run.make, 1)
+        time.sleep(5 * SECONDS)
+        assert service.bodies == [] and not job.done(), "two rows of another shard are no reason to start an engine"
+        crew.leave()
+        assert job.result()["rows_by_others"] == 0
+    assert len(service.bodies) == 26
+    run.make(0)
+    run.check(0, 1)

@@ -265,9 +265,9 @@ class Sharing:
         return self.own.complete
 
     @property
-    def nothing_to_do(self) -> bool:
-        """Neither ours nor another shard has a row that nobody answers."""
-        return not self.own.free and not any(shard.free for shard in self.others)
+    def engine_pays(self) -> bool:
+        """We have a row that nobody answers, or others have enough of them to be worth the start of an engine."""
+        return bool(self.own.free) or sum(len(shard.free) for shard in self.others) >= self.concurrency
 
     # Inside.
 
@@ -348,9 +348,9 @@ class Sharing:
         return max(1, math.ceil(sum(len(shard.free) for shard in shards) / len(self._living)))
 
     def wait(self, pause: Callable[[float], None]) -> None:
-        """Wait without an engine while others answer all that is left; returns when all is there or a row is free."""
+        """Wait without an engine while others answer all that is left; returns when all is there or an engine pays."""
         self.look()
-        while not self.complete and self.nothing_to_do:
+        while not self.complete and not self.engine_pays:
             pause(self.seconds)
             self.look()
 
