@@ -2,6 +2,7 @@
 import functools
 import os
 import shlex
+import shutil
 import sys
 from pathlib import Path
 
@@ -54,6 +55,10 @@ if IN_CONTAINERS:
 else:
     os.environ.pop("THOUGHTLINE_CONTAINERS", None)
 
+# Planning needs no container runtime: a dry run works on a machine that has none.
+if workflow.output_settings.dryrun and not (shutil.which("apptainer") or shutil.which("singularity")):
+    workflow.deployment_settings.deployment_method = frozenset()
+
 # `thoughtline` stands beside the Python that runs Snakemake, also when its folder is not on the PATH; an image has its own.
 shell.prefix(f"[ -d /.singularity.d ] || export PATH={shlex.quote(os.path.dirname(sys.executable))}:$PATH; ")
 
@@ -75,9 +80,10 @@ def placed(demand):
     def resource(key):
         return lambda wildcards, attempt: PLACER.resources(demand(wildcards), attempt)[key]
 
+    if not ON_CLUSTER:
+        return {key: resource(key) for key in ("mem_mb", "runtime")}
+
     def extra(wildcards, attempt, rulename):
-        if not ON_CLUSTER:
-            return None
         # A requeued job goes on in its log.
         parts = ["--open-mode=append", resource("slurm_extra")(wildcards, attempt), LEFTOVERS.dependency(rulename, wildcards)]
         return " ".join(filter(None, parts))
