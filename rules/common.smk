@@ -1,5 +1,6 @@
 # What all rules share: the recipe, its paths, the settings of each job.
 import functools
+import inspect
 import os
 import shlex
 import shutil
@@ -78,7 +79,12 @@ def placed(demand):
     """Resources of a rule whose jobs need `demand(wildcards)`, as the machine gives them; more at each attempt."""
 
     def resource(key):
-        return lambda wildcards, attempt: PLACER.resources(demand(wildcards), attempt)[key]
+        def value(wildcards, attempt):
+            return PLACER.resources(demand(wildcards), attempt)[key]
+
+        # Snakemake asks for it at every job and key, and working it out takes longer than the answer.
+        value.__signature__ = inspect.signature(value)
+        return value
 
     if not ON_CLUSTER:
         return {key: resource(key) for key in ("mem_mb", "runtime")}
