@@ -89,9 +89,11 @@ def placed(demand):
     if not ON_CLUSTER:
         return {key: resource(key) for key in ("mem_mb", "runtime")}
 
+    own = resource("slurm_extra")
+
     def extra(wildcards, attempt, rulename):
         # A requeued job goes on in its log.
-        parts = ["--open-mode=append", resource("slurm_extra")(wildcards, attempt), LEFTOVERS.dependency(rulename, wildcards)]
+        parts = ["--open-mode=append", own(wildcards, attempt), LEFTOVERS.dependency(rulename, wildcards)]
         return " ".join(filter(None, parts))
 
     return {**{key: resource(key) for key in RESOURCES}, "slurm_extra": extra}
