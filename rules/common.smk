@@ -48,7 +48,7 @@ IMAGES = images.image_folder(os.environ)
 if IN_CONTAINERS:
     # Containers see the stage only if it is there when they start.
     os.makedirs(CONFIG.stage, exist_ok=True)
-    os.environ["THOUGHTLINE_STAGE"] = os.path.abspath(CONFIG.stage)
+    os.environ.update(THOUGHTLINE_STAGE=os.path.abspath(CONFIG.stage))
     images.prepare(os.environ, MACHINE, key_variables(RECIPE), git_state())
     workflow.deployment_settings.apptainer_args = images.added(
         workflow.deployment_settings.apptainer_args, images.arguments(MACHINE, os.environ, [CONFIG.results, *PATHS.local_folders()])
