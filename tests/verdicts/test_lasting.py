@@ -18,6 +18,15 @@ from thoughtline.verdicts.lasting import may_last
         "print.__self__.len = 1\n",
         "import sys\nsys.ps1 = 'x'\n",
         "setattr(int, 'x', 1)\n",
+        "from decimal import *\nif n > 9: getcontext().prec = 50\n",
+        "import decimal\ndecimal.setcontext(decimal.Context(prec=50))\n",
+        "import sys\nsys.path.append('x')\n",
+        "from sys import path\npath.append('x')\n",
+        "import sys\nsys.setswitchinterval(1)\n",
+        "import os\nos.umask(0)\n",
+        "import string\nstring.kept.append(1)\n",
+        "import mimetypes\nmimetypes.types_map['.x'] = 'x'\n",
+        "import numbers\nnumbers.Number.register(str)\n",
     ],
 )
 def test_may_last(program):
@@ -34,6 +43,8 @@ def test_may_last(program):
         "import operator\nprint(sorted([], key=operator.itemgetter(1)))\nf = lambda a: operator.add(a, a)\n",
         "import sys\nprint(max([1], default=sys.maxsize))\nassert sys.maxsize >= 3\n",
         "for line in __import__('sys').stdin: print(line)\n",
+        "from collections import deque\nimport sys\nq = deque()\nq.append(1)\nx = {}\nx[1] = q\nsys.setrecursionlimit(10**6)\n",
+        "from heapq import heappop\nimport math\npath = []\npath.append(math.pi)\nsettings = [1]\n",
     ],
 )
 def test_may_not(program):

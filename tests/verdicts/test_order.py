@@ -48,7 +48,8 @@ def quick_cases():
             or case.pending
             or case.name in SLOW
             or len(case.verdicts) > 1
-            or case.limits.memory_mb < MEMORY_MB
+            or case.limits.memory_mb != MEMORY_MB
+            or case.limits.seconds > LIMITS.seconds
         ):
             continue
         if len(text) < 20_000 and not any(

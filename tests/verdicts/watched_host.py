@@ -24,6 +24,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
 import thoughtline
 
 SECONDS = 10
@@ -200,6 +201,8 @@ class WatchedHost:
             yield "signal: a process beside us was ended"
         elif Path(f"/proc/{self._bystander.pid}/stat").read_text().rpartition(")")[2].split()[0] in "Tt":
             yield "signal: a process beside us was stopped"
+        if signal.SIGTERM in self._signals:  # who stops the tests must not wait for them, and a program that can is a failure too
+            pytest.exit("SIGTERM", 128 + signal.SIGTERM)
         if self._signals:
             yield f"signal: we got {self._signals}"
         if _files(str(self._folder)) != before["files"] or (self._folder / "secret").read_text() != self.secret:

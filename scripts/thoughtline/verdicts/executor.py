@@ -76,6 +76,8 @@ def failure_of(run: Run, limits: Limits) -> tuple[str, dict[str, Any]] | None:
     if run.exit == 0:
         return None
     words = last_words(run.errors())
+    if words.startswith("OSError: [Errno 27]"):
+        return "output_limit", {"megabytes": limits.output_mb, "error": words}
     if re.match(r"(\w+\.)*_?(Array)?MemoryError\b", words):
         return "memory_limit", {"megabytes": limits.memory_mb, "error": words}
     return "runtime_error", {"exit": run.exit, "error": words}
@@ -170,7 +172,7 @@ class Executor:
         unprotected: what of sandbox.PROTECTIONS may be missing; default: nothing.
         mode: one of sandbox.MODES; default: the best that works here.
         without: layers to leave out (to try what is left).
-        alone: a fresh child for every test (slower; no verdict differs).
+        alone: a fresh child for every test (slower; no verdict differs, but for what lasting.py does not see).
     """
 
     def __init__(

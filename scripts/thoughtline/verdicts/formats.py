@@ -55,7 +55,8 @@ def _read(value: Any, what: str) -> Any:
     try:
         return json.loads(value)
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"{what} is no JSON ({error})") from None
+        wrong = "is no JSON" if isinstance(error, json.JSONDecodeError) else "cannot be read"
+        raise ValueError(f"{what} {wrong} ({error})") from None
 
 
 def canonical_tests(value: Any) -> Tests | None:

@@ -9,6 +9,14 @@ import re
 
 _WORDS = re.compile(
     r"builtins|__self__|__dict__|\b(?:set|del)attr\b|\bmodules\b|\bimportlib\b|\bctypes\b|\bgc\b|\b_getframe\b|_current_frames"
+    # What a module keeps, changed by a call: decimal's context, sys and os, the locale, filters, hooks, registers.
+    r"|\b(?:get|set|local)context\b|Context\b|\bsys\.(?:path|meta_path|set(?!recursionlimit\b|_int_max_str_digits\b))"
+    r"|\bfrom[ \t]+sys[ \t]+import\b.*(?:\*|path|set)|\b(?:umask|nice|setrlimit|tzset|setlocale|simplefilter|filterwarnings)\b"
+    r"|\b(?:signal|logging|copyreg|resource|locale|faulthandler|tracemalloc|site)\b|\.register\b"
+)
+_MUTATES = re.compile(
+    r"\b([A-Za-z_]\w*)(?:((?:\.\w+)+)\.(?:append|extend|insert|update|add|remove|discard|pop|popleft|clear|setdefault|sort|reverse)\("
+    r"|(?:\.\w+)*\[[^\]\n]*\][ \t]*(?:[-+*/%|&^@]|//|\*\*|<<|>>)?=(?!=))"
 )
 _IMPORTS = re.compile(r"^[ \t]*(?:import|from)[ \t]+(.+)$", re.M)
 _ASSIGNS = re.compile(r"(?:^|[;:=,(])[ \t]*([A-Za-z_]\w*)\.([\w.]+)[ \t]*(?:[-+*/%|&^@]|//|\*\*|<<|>>)?=(?!=)", re.M)
@@ -17,10 +25,10 @@ _PUT_BACK = {("sys", "stdin"), ("sys", "stdout"), ("sys", "stderr")}
 
 
 def may_last(program: str) -> bool:
-    """Whether it names the means to do so, or assigns to an attribute of something that it has imported."""
+    """Whether it names the means to do so, or changes something that it has imported."""
     if _WORDS.search(program):
         return True
-    stores = {*_ASSIGNS.findall(program), *_DELETES.findall(program)} - _PUT_BACK
+    stores = {*_ASSIGNS.findall(program), *_DELETES.findall(program), *_MUTATES.findall(program)} - _PUT_BACK
     if not stores:
         return False
     imported = {word for line in _IMPORTS.findall(program) for word in re.findall(r"\w+", line)}

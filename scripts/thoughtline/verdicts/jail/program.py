@@ -24,6 +24,9 @@ from typing import Any
 SEED = 20_250_128
 """Every test starts from the same random state, so that a verdict on a randomised program can be repeated."""
 
+RECURSION = 1006
+"""Python's limit of 1,000 calls and our own six below a program."""
+
 VISIBLE_END = ("open", "IO", "Writer", "__del__", "finalize")
 """A program that has none of these words makes nothing whose end can be seen (a file that is written, a method that is called)."""
 
@@ -69,7 +72,8 @@ def new_module(name: str, prelude: CodeType | None) -> dict[str, Any]:
     module = ModuleType(name)
     sys.modules[name] = module
     namespace = module.__dict__
-    namespace["__builtins__"] = __builtins__
+    namespace["__builtins__"] = builtins if name == "__main__" else __builtins__
+    namespace["__file__"] = "program.py"
     if prelude:
         exec(prelude, namespace)
     return namespace
@@ -83,14 +87,19 @@ def exit_status(error: BaseException) -> int:
     if error.code is None:
         return 0
     if isinstance(error.code, int):
-        return error.code & 0xFF
+        return error.code & 0xFF if abs(error.code) < 1 << 63 else 0xFF
     print(error.code, file=sys.stderr)
     return 1
 
 
-def _flush(*streams: Any) -> None:
-    for stream in streams:
-        if not getattr(stream, "closed", True):
+def _flush(*names: str) -> None:
+    for name in names:
+        stream = getattr(sys, name, None)
+        try:
+            closed = getattr(stream, "closed", False)
+        except ValueError:  # its buffer has been detached, and serves another stream
+            continue
+        if not closed and hasattr(stream, "flush"):
             stream.flush()
 
 
@@ -105,12 +114,12 @@ def finish(namespace: dict[str, Any], collect: bool = True) -> None:
             if thread is not threading.current_thread() and not thread.daemon:
                 thread.join()
     atexit._run_exitfuncs()
-    _flush(sys.stdout, sys.stderr)
+    _flush("stdout", "stderr")
     sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__
     namespace.clear()  # a file that was never closed is written when the last reference to it goes
     if collect:
         gc.collect()
-    _flush(sys.stdout, sys.stderr)
+    _flush("stdout", "stderr")
 
 
 def convert(value: object) -> object:
@@ -206,7 +215,6 @@ class Stream:
     def prepare(self, number: int) -> bool:
         """Put the input of the next test into place; False if that cannot be done here."""
         os.chdir(self.scratch)
-        sys.setrecursionlimit(1000)
         if self.request["form"] == "call":
             return True
         size = self.request["sizes"][number]
@@ -231,6 +239,7 @@ class Stream:
         """A new interpreter's state, as far as programs look."""
         open_streams()
         sys.argv = ["program.py"]
+        sys.setrecursionlimit(RECURSION)
         sys.set_int_max_str_digits(0)
         if number and self.randomised:
             random.seed(SEED)
