@@ -154,7 +154,12 @@ def _sandbox(plan: Plan, work: Path, cache: Path, log: Path, say: Callable[[str]
         if plan.variant.debian
         else f"can {source.partition('/')[0]} be reached? if not, build elsewhere and copy the image"
     )
-    _run(isolated(words, folders), log, env, "apptainer build", right)
+    try:
+        _run(isolated(words, folders), log, env, "apptainer build", right)
+    finally:
+        if os.geteuid() != 0:  # what belongs to a subordinate id could be neither packed nor removed
+            own = ["chown", "--recursive", "--no-dereference", "0:0", str(PLACE / "out"), str(PLACE / "tmp")]
+            subprocess.run(isolated(own, folders), capture_output=True)
     return work / "out/root"
 
 

@@ -6,9 +6,9 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 
 from ..common.errors import UserError
+from .isolation import has_subordinate_ids, isolated
 
 PROGRAMS = {
     "apptainer": "containers/install-apptainer installs it on Debian (as root); a site loads a module or installs the package apptainer",
@@ -27,24 +27,7 @@ SUBORDINATE = (
 
 
 def _namespace_works() -> bool:
-    own = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
-    words = ["unshare", "--mount", "--propagation", "private", *own, "--", "mount", "-t", "tmpfs", "tmpfs", "/tmp"]
-    return subprocess.run(words, capture_output=True).returncode == 0
-
-
-def _has_subordinate_ids() -> bool:
-    import pwd
-
-    user = pwd.getpwuid(os.geteuid())
-    names = (user.pw_name, str(user.pw_uid))
-    for table in ("/etc/subuid", "/etc/subgid"):
-        try:
-            lines = Path(table).read_text(encoding="utf-8").splitlines()
-        except OSError:
-            return False
-        if not any(line.split(":")[0] in names for line in lines):
-            return False
-    return shutil.which("newuidmap") is not None
+    return subprocess.run(isolated(["true"], {}), capture_output=True).returncode == 0
 
 
 def problems(debian: bool) -> Iterator[tuple[str, str, str]]:
@@ -66,7 +49,7 @@ def problems(debian: bool) -> Iterator[tuple[str, str, str]]:
             )
         else:
             yield "user namespaces", "are not allowed for ordinary users here", USER_NAMESPACES
-    elif os.geteuid() != 0 and debian and not _has_subordinate_ids():
+    elif os.geteuid() != 0 and debian and not has_subordinate_ids():
         yield (
             "/etc/subuid, /etc/subgid",
             "give you no subordinate ids, so a Debian root cannot be made without root",

@@ -45,7 +45,8 @@ def environment(device: str, ranks: int, threads: int, work: Path) -> dict[str, 
 def command(module: str, ranks: int, work: Path) -> list[str]:
     """torchrun for `ranks` ranks of `module` on this machine, on a free port of its own."""
     run = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(ranks)]
-    return [*run, "-m", module, str(work)]
+    # By address: where there is no network, this machine's own name leads nowhere and the ranks would wait for each other.
+    return [*run, "--local-addr", "127.0.0.1", "-m", module, str(work)]
 
 
 def _tail(path: Path, lines: int = 25) -> str:
