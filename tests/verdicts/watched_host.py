@@ -201,7 +201,9 @@ class WatchedHost:
             yield "signal: a process beside us was ended"
         elif Path(f"/proc/{self._bystander.pid}/stat").read_text().rpartition(")")[2].split()[0] in "Tt":
             yield "signal: a process beside us was stopped"
-        if signal.SIGTERM in self._signals:  # who stops the tests must not wait for them, and a program that can is a failure too
+        if (
+            signal.SIGTERM in self._signals
+        ):  # who stops the tests must not wait for them, and a program that can is a failure too
             pytest.exit("SIGTERM", 128 + signal.SIGTERM)
         if self._signals:
             yield f"signal: we got {self._signals}"
