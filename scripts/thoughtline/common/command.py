@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import errno
 import json
+import math
 import os
 import signal
 import sys
@@ -58,9 +59,10 @@ def settings_of(args: argparse.Namespace) -> dict[str, Any]:
     return value
 
 
-def deadline_of(args: argparse.Namespace) -> Deadline:
-    """The job's deadline; SIGTERM counts as reaching it."""
-    return Deadline(args.minutes).catch_sigterm()
+def deadline_of(args: argparse.Namespace, at_most: float = math.inf) -> Deadline:
+    """The job's deadline: --minutes, but not later than in `at_most` minutes; SIGTERM counts as reaching it."""
+    minutes = min(math.inf if args.minutes is None else args.minutes, at_most)
+    return Deadline(None if minutes == math.inf else minutes).catch_sigterm()
 
 
 def reconcile(counts: dict[str, Any]) -> None:

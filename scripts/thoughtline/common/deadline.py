@@ -25,7 +25,11 @@ class Deadline:
     """
 
     def __init__(self, minutes: float | None = None, margin: float = 0.1) -> None:
-        self._end = None if minutes is None else time.monotonic() + 60 * (minutes - min(minutes * margin, 5))
+        now = time.monotonic()
+        self.limit = float("inf") if minutes is None else 60 * minutes
+        """Seconds that the job was given."""
+        self._limit = now + self.limit
+        self._end = None if minutes is None else now + 60 * (minutes - min(minutes * margin, 5))
         self._terminated = threading.Event()
 
     def catch_sigterm(self) -> Deadline:
@@ -36,6 +40,16 @@ class Deadline:
     def _stop(self, *_: object) -> None:
         self._terminated.set()
         stopped.set()
+
+    @property
+    def terminated(self) -> bool:
+        """True once SIGTERM came."""
+        return self._terminated.is_set()
+
+    @property
+    def seconds_to_limit(self) -> float:
+        """Seconds until the limit itself, past the margin, whether SIGTERM came or not; for those who keep their own margin."""
+        return max(0.0, self._limit - time.monotonic())
 
     @property
     def seconds_left(self) -> float:

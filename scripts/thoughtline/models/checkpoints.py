@@ -32,6 +32,16 @@ def is_complete(folder: Path) -> bool:
     return (folder / MARK).is_file() and read_json(folder / MARK) == _sizes(folder)
 
 
+def step_of(checkpoint: Path) -> int:
+    """The optimiser step after which `checkpoint` was written."""
+    return int(checkpoint.name.rpartition("-")[2])
+
+
+def ranks_of(checkpoint: Path) -> int:
+    """How many ranks wrote `checkpoint`: DeepSpeed leaves one file of optimiser state for each."""
+    return len(list(checkpoint.glob("global_step*/*_optim_states.pt")))
+
+
 def newest(folder: Path) -> Path | None:
     """The latest whole checkpoint in `folder`; what is left of any other is removed."""
     found = sorted((int(match[1]), path) for path in folder.glob("checkpoint-*") if (match := NAME.match(path.name)))

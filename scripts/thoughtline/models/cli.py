@@ -33,7 +33,15 @@ def register(subparsers: argparse._SubParsersAction) -> None:
     )
     train.add_argument("--dataset", type=Path, required=True, help="the dataset's folder")
     train.add_argument("--out", type=Path, required=True, metavar="MODEL", help="the model's folder")
-    train.add_argument("--processes", type=int, help="ranks to start; must equal the recipe's `ranks` (default)")
+    train.add_argument(
+        "--processes", type=int, metavar="N",
+        help="ranks to start, where the machine has other numbers of GPUs than the recipe's `ranks` (default); global_batch "
+        "stays as it is, only rounding differs",
+    )  # fmt: skip
+    train.add_argument(
+        "--nodes", type=int, default=1, metavar="N",
+        help="nodes of the Slurm job that share the ranks evenly (default: 1); outside Slurm, agents on this machine",
+    )  # fmt: skip
     train.add_argument(
         "--threads",
         type=int,

@@ -10,9 +10,9 @@ EAGER_LENGTH = 1024
 """Longest `max_length` in tokens for plain attention on CPU."""
 
 
-def accumulation_steps(settings: Settings) -> int:
-    """Micro batches that each rank adds up before an optimiser step."""
-    return settings["global_batch"] // (settings["micro_batch"] * settings["ranks"])
+def accumulation_steps(settings: Settings, ranks: int) -> int:
+    """Micro batches that each of `ranks` ranks adds up before an optimiser step."""
+    return settings["global_batch"] // (settings["micro_batch"] * ranks)
 
 
 def attention(settings: Settings, device: str) -> str:
@@ -33,9 +33,10 @@ def schedule(settings: Settings) -> dict[str, Any]:
     return {"lr_scheduler_type": names[kind]}
 
 
-def deepspeed_config(settings: Settings, device: str) -> dict[str, Any]:
+def deepspeed_config(settings: Settings, device: str, universal: bool = False) -> dict[str, Any]:
     """DeepSpeed's JSON for `device` ("cpu" or "cuda"); batch sizes are filled in by the trainer ("auto").
 
+    With `universal` the checkpoint to resume from is in DeepSpeed's universal form (universal.py).
     The optimiser is torch's fused AdamW, made by the trainer: it needs no extension to be compiled, not even with offloading.
     """
     zero = settings["zero"]
@@ -65,13 +66,16 @@ def deepspeed_config(settings: Settings, device: str) -> dict[str, Any]:
         "zero_optimization": optimization,
         "zero_force_ds_cpu_optimizer": False,
         "zero_allow_untested_optimizer": True,
+        "checkpoint": {"load_universal": universal},
     }
 
 
-def sft_arguments(settings: Settings, folder: str, device: str) -> dict[str, Any]:
+def sft_arguments(
+    settings: Settings, folder: str, device: str, ranks: int, universal: bool = False
+) -> dict[str, Any]:
     """Keyword arguments of SFTConfig. Rows come tokenised and cut off, so `max_length` matters for packing only.
 
-    Checkpoints are written by our own rule (sft.Control), logs kept in the trainer's state.
+    Checkpoints are written by our own rule (sft.Control), logs kept in the trainer's state, tokens counted by order.py.
     """
     return {
         "output_dir": folder,
@@ -80,7 +84,7 @@ def sft_arguments(settings: Settings, folder: str, device: str) -> dict[str, Any
         **schedule(settings),
         "warmup_steps": settings["warmup_ratio"],
         "per_device_train_batch_size": settings["micro_batch"],
-        "gradient_accumulation_steps": accumulation_steps(settings),
+        "gradient_accumulation_steps": accumulation_steps(settings, ranks),
         "max_length": settings["max_length"] if settings["packing"] else None,
         "packing": settings["packing"],
         "packing_strategy": "bfd",
@@ -95,13 +99,12 @@ def sft_arguments(settings: Settings, folder: str, device: str) -> dict[str, Any
         "seed": settings["seed"],
         "data_seed": settings["seed"],
         "use_cpu": device == "cpu",
-        "deepspeed": deepspeed_config(settings, device),
+        "deepspeed": deepspeed_config(settings, device, universal),
         "save_strategy": "no",
         "save_total_limit": 2,
         "logging_strategy": "steps",
         "logging_steps": 1,
         "logging_nan_inf_filter": False,
-        "include_num_input_tokens_seen": "all" if settings["packing"] else "non_padding",
         "report_to": "none",
         "disable_tqdm": True,
         "log_level": "error",

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import importlib.metadata
+import json
 import os
 import shutil
 import subprocess
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,19 @@ CPU_BFLOAT16 = {"avx512bw", "avx512_bf16", "amx_bf16", "bf16"}
 
 AMPERE = 8.0
 """The first CUDA compute capability with bfloat16."""
+
+
+@dataclass(frozen=True)
+class Node:
+    """What a node has for training."""
+
+    name: str
+    gpus: list[float]
+    """CUDA compute capability of each GPU that may be used."""
+    flags: list[str]
+    """Features of the CPU."""
+    cpus: int
+    """CPUs that may be used."""
 
 
 def gpu_capabilities() -> list[float]:
@@ -45,21 +60,45 @@ def usable_cpus() -> int:
     return len(os.sched_getaffinity(0))
 
 
-def choose_device(settings: dict[str, Any], gpus: list[float], flags: set[str]) -> str:
-    """ "cuda" where there is a GPU, else "cpu".
+def this_node() -> Node:
+    """What this node has."""
+    return Node(os.uname().nodename, gpu_capabilities(), sorted(cpu_flags()), usable_cpus())
+
+
+def choose_device(precision: str, ranks: int, nodes: list[Node]) -> str:
+    """ "cuda" where there are GPUs, else "cpu".
+
+    Args:
+        precision: float32 or bfloat16.
+        ranks: how many a node gets.
+        nodes: all of them.
 
     Raises:
-        UserError: fewer GPUs than ranks, or no hardware for the precision that is asked for.
+        UserError: fewer GPUs than ranks on a node, or no hardware for the precision that is asked for.
     """
-    if gpus and len(gpus) < settings["ranks"]:
-        raise UserError("ranks", f"{settings['ranks']} ranks need as many GPUs, {len(gpus)} can be used", "lower it")
-    if settings["precision"] == "bfloat16":
+    gpus = [capability for node in nodes for capability in node.gpus]
+    least = min(nodes, key=lambda node: len(node.gpus))
+    if gpus and len(least.gpus) < ranks:
+        on = f" on node {least.name}" if len(nodes) > 1 else ""
+        raise UserError(
+            "ranks", f"{ranks} ranks need as many GPUs, {len(least.gpus)}{on} can be used", "lower it, or set --processes"
+        )
+    if precision == "bfloat16":
         if gpus and min(gpus) < AMPERE:
             raise UserError(
                 "precision",
                 f"a GPU of compute capability {min(gpus)} has no bfloat16",
                 "use float32, or an A100 or newer",
             )
-        if not gpus and not flags & CPU_BFLOAT16:
+        if not gpus and not all(CPU_BFLOAT16 & set(node.flags) for node in nodes):
             raise UserError("precision", "this CPU has no bfloat16 instructions (AVX-512 or AMX)", "use float32 here")
     return "cuda" if gpus else "cpu"
+
+
+def read_nodes(text: str) -> list[Node]:
+    """The nodes that said what they have: a line of `python -m thoughtline.models.hardware` each; other lines are skipped."""
+    return [Node(**json.loads(line)) for line in text.splitlines() if line.startswith('{"name":')]
+
+
+if __name__ == "__main__":
+    print(json.dumps(asdict(this_node())), flush=True)

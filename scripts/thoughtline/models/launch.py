@@ -12,18 +12,29 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..common.deadline import Deadline
-from ..common.errors import UserError
+from ..common.errors import OutOfTime, UserError
 from ..common.files import read_json
+from ..machines.launch import end_step, in_slurm
+from .pace import TEARDOWN
 
 GRACE = 300.0
-"""Seconds that the ranks have for their step and checkpoint once they were asked to stop."""
+"""Seconds that the ranks have for their step and checkpoint after SIGTERM."""
+
+KILL = 5.0
+"""Seconds before the time limit at which ranks that still run are killed."""
 
 POLL = 0.2
 """Seconds between two looks at the ranks."""
 
 
-def environment(device: str, ranks: int, threads: int, work: Path) -> dict[str, str]:
-    """The ranks' environment: `threads` threads each, no network, no caches outside `work`."""
+def rank_variables(device: str, ranks: int, threads: int, work: Path, nodes: int = 1) -> dict[str, str]:
+    """Environment variables of the ranks: `threads` threads each, no network, no caches outside `work`.
+
+    Args:
+        ranks: how many run on a node.
+        nodes: how many there are. Ranks of one node meet on the loopback interface; those of several on the one that the
+            machine's file names in GLOO_SOCKET_IFNAME, else gloo looks up the node's own name.
+    """
     chosen = {
         "OMP_NUM_THREADS": str(threads),
         "LOCAL_SIZE": str(ranks),
@@ -35,11 +46,12 @@ def environment(device: str, ranks: int, threads: int, work: Path) -> dict[str, 
         "TRITON_CACHE_DIR": str(work / "cache" / "triton"),
         "TOKENIZERS_PARALLELISM": "false",
         "PYTHONUNBUFFERED": "1",
-        "GLOO_SOCKET_IFNAME": os.environ.get("GLOO_SOCKET_IFNAME", "lo"),
     }
+    if nodes == 1 or not in_slurm():
+        chosen["GLOO_SOCKET_IFNAME"] = os.environ.get("GLOO_SOCKET_IFNAME", "lo")
     if device == "cpu":
         chosen["DS_ACCELERATOR"] = "cpu"
-    return {**os.environ, **chosen}
+    return chosen
 
 
 def command(module: str, ranks: int, work: Path) -> list[str]:
@@ -47,6 +59,13 @@ def command(module: str, ranks: int, work: Path) -> list[str]:
     run = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(ranks)]
     # By address: where there is no network, this machine's own name leads nowhere and the ranks would wait for each other.
     return [*run, "--local-addr", "127.0.0.1", "-m", module, str(work)]
+
+
+def node_words(module: str, nodes: int, ranks: int, port: int, work: Path) -> list[str]:
+    """What Python gets on each of `nodes` nodes: torchrun for `ranks` ranks there, which meet at `port` of the first node."""
+    run = ["-m", "torch.distributed.run", "--nnodes", str(nodes), "--nproc-per-node", str(ranks)]
+    meet = ["--node-rank", "{node_rank}", "--master-addr", "{first_node}", "--master-port", str(port)]
+    return [*run, *meet, "-m", module, str(work)]
 
 
 def _tail(path: Path, lines: int = 25) -> str:
@@ -63,26 +82,32 @@ def supervise(
     crash: Path,
     log: Path,
     watch: Callable[[], None],
+    reserve: Callable[[], float] = lambda: TEARDOWN,
+    step: Path | None = None,
 ) -> None:
     """Run `words` in a process group of its own until it ends, calling `watch` now and then.
 
     Args:
-        words: the command line.
+        words: the command line; on several nodes one of machines.launch.
         env: its environment.
         before_exec: called in the child before it becomes the command.
-        deadline: once it has passed, the file `stop` is made; who has not ended GRACE seconds later is killed.
+        deadline: what limits it. After SIGTERM the file `stop` is made at once, and who has not ended GRACE seconds later is killed.
         stop: the file that asks the ranks to save and stop.
         error: a rank leaves its UserError here.
         crash: the first rank that fails otherwise leaves its traceback here.
         log: standard output and error of the ranks are added to this file.
+        reserve: seconds before the time limit at which `stop` is made; who has not ended KILL seconds before it is killed.
+        step: where the command notes its Slurm job step; whatever still runs of it, on whichever node, is ended.
 
     Raises:
         UserError: one that a rank left in `error`.
         RuntimeError: the ranks failed otherwise; the traceback, or the end of their log, stands in the message.
-        OutOfTime: they did not end within GRACE of the deadline.
+        OutOfTime: they had to be killed.
     """
     for path in (stop, error, crash):
         path.unlink(missing_ok=True)
+    if step:  # of a launcher that was killed while its allocation went on
+        end_step(step)
     with open(log, "ab") as stream:
         process = subprocess.Popen(
             words, env=env, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream,
@@ -93,18 +118,23 @@ def supervise(
         while process.poll() is None:
             time.sleep(POLL)
             watch()
-            if asked is None and deadline.passed:
+            now, left = time.monotonic(), deadline.seconds_to_limit
+            if asked is None and (deadline.terminated or left <= reserve()):
                 stop.touch()
-                asked = time.monotonic()
-            if asked is not None and time.monotonic() - asked > GRACE:
-                deadline.check()
+                asked = now
+            if left <= KILL or (asked is not None and deadline.terminated and now - asked > GRACE):
+                raise OutOfTime
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-    watch()
-    if error.is_file():
+        if step:
+            end_step(step)
+        watch()
+    # On network file systems a folder that is read anew shows what other nodes have just put there.
+    left_behind = os.listdir(error.parent)
+    if error.name in left_behind:
         raise UserError(**read_json(error))
     if process.returncode != 0:
-        told = crash if crash.is_file() else log
+        told = crash if crash.name in left_behind else log
         raise RuntimeError(f"training failed (exit code {process.returncode}, log {log}):\n{_tail(told)}")

@@ -22,6 +22,7 @@ from typing import Any
 
 from ..common.errors import EXIT_BAD_INPUT, UserError
 from ..common.files import read_json, write_json
+from . import order
 from .checkpoints import mark_complete
 from .configure import attention, sft_arguments
 from .conversation import read_conversations
@@ -62,15 +63,37 @@ def score_replies_only(model: Any) -> None:
     model.forward = forward
 
 
+def note(work: Path, **row: Any) -> None:
+    """Add a row to WORK/steps.jsonl, which the launcher reads."""
+    with open(work / STEPS, "a", encoding="utf-8") as stream:
+        stream.write(json.dumps({**row, "time": time.time()}) + "\n")
+
+
 def trainer_class() -> Any:
-    """SFTTrainer with whole checkpoints and, on CPU, a loss that costs only the trained tokens."""
+    """SFTTrainer with an order of rows that no number of ranks changes, whole checkpoints and a lean loss on CPU."""
+    from datasets import Dataset, concatenate_datasets
     from trl import SFTTrainer
 
     class Trainer(SFTTrainer):
-        def __init__(self, *args: Any, **kwargs: Any) -> None:
-            super().__init__(*args, **kwargs)
-            if self.args.use_cpu:
+        def __init__(self, work: Path, **kwargs: Any) -> None:
+            super().__init__(**kwargs)
+            self.work, args, rows = work, self.args, self.train_dataset
+            # Of each sequence, fillers left out.
+            self.lengths = [len(ids) for ids in rows["input_ids"]]
+            self.global_batch = args.per_device_train_batch_size * args.gradient_accumulation_steps * args.world_size
+            extra = order.fillers(len(rows), args.per_device_train_batch_size, args.world_size)
+            if extra:
+                one = order.filler(rows[0]["input_ids"][0])
+                filling = {name: [one[name]] * extra for name in rows.column_names}
+                self.train_dataset = concatenate_datasets([rows, Dataset.from_dict(filling, features=rows.features)])
+            if args.use_cpu:
                 score_replies_only(self.model)
+
+        def _get_train_sampler(self, train_dataset: Any = None) -> Any:
+            rows = len(self.lengths)
+            steps = -(-rows // self.global_batch)
+            extra = len(self.train_dataset) - rows
+            return order.sampler(rows, extra, self.args.data_seed, lambda: self.state.global_step // steps)
 
         def compute_loss(
             self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
@@ -94,52 +117,59 @@ def trainer_class() -> Any:
             self.accelerator.wait_for_everyone()
             if self.args.should_save:
                 mark_complete(Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}")
+                note(self.work, saved=self.state.global_step)
 
     return Trainer
 
 
-def control_callback(work: Path, save_steps: int) -> Any:
-    """Saves every `save_steps`, stops all ranks at the same step when asked to, and shows progress in WORK/steps.jsonl."""
+def control_callback(work: Path, save_steps: int, save_first: bool) -> Any:
+    """Saves every `save_steps`, stops all ranks at the same step when asked to, and shows progress in WORK/steps.jsonl.
+
+    With `save_first` it saves after the first step too, so that the launcher knows how long a checkpoint takes. Only
+    rank 0, which runs beside the launcher, looks for the file WORK/stop: other nodes may see it late.
+    """
     import torch
     from transformers import TrainerCallback
 
     class Control(TrainerCallback):
         def __init__(self) -> None:
-            self.terminated = False
+            self.terminated, self.steps = False, 0
             signal.signal(signal.SIGTERM, self._terminate)
 
         def _terminate(self, *_: Any) -> None:
             self.terminated = True
 
         def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            stop = torch.tensor(float(self.terminated or (work / STOP).exists()), device=args.device)
+            asked = self.terminated or (state.is_world_process_zero and (work / STOP).exists())
+            stop = torch.tensor(float(asked), device=args.device)
             torch.distributed.all_reduce(stop, op=torch.distributed.ReduceOp.MAX)
             ended = state.global_step >= state.max_steps
+            self.steps += 1
             if bool(stop) and not ended:
                 control.should_save = control.should_training_stop = True
-            elif state.global_step % save_steps == 0 and not ended:
+            elif (state.global_step % save_steps == 0 or (save_first and self.steps == 1)) and not ended:
                 control.should_save = True
 
         def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **_: Any) -> None:
             if state.is_world_process_zero and logs and "loss" in logs:
-                with open(work / STEPS, "a", encoding="utf-8") as stream:
-                    row = {"step": state.global_step, "steps": state.max_steps, "loss": logs["loss"]}
-                    stream.write(json.dumps({**row, "tokens": state.num_input_tokens_seen, "time": time.time()}) + "\n")
+                note(work, step=state.global_step, steps=state.max_steps, loss=logs["loss"])
 
     return Control()
 
 
-def log_rows(history: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def log_rows(history: list[dict[str, Any]], trainer: Any) -> list[dict[str, Any]]:
     """The trainer's log as rows of training.jsonl: step, epoch, loss, learning_rate, grad_norm, tokens seen so far."""
-    names = {
-        "step": "step",
-        "epoch": "epoch",
-        "loss": "loss",
-        "learning_rate": "learning_rate",
-        "grad_norm": "grad_norm",
-    }
-    names["tokens"] = "num_input_tokens_seen"
-    return [{key: row.get(name) for key, name in names.items()} for row in history if "loss" in row]
+    kept = [row for row in history if "loss" in row]
+    batch = trainer.global_batch
+    tokens = order.tokens_seen(trainer.lengths, batch, trainer.args.data_seed, max(row["step"] for row in kept))
+    return [
+        {
+            **{key: row.get(key) for key in ("step", "loss", "learning_rate", "grad_norm")},
+            "epoch": order.epochs_seen(len(trainer.lengths), batch, row["step"]),
+            "tokens": tokens[row["step"] - 1],
+        }
+        for row in kept
+    ]
 
 
 def write_weights(trainer: Any, base: Path, folder: Path) -> None:
@@ -188,7 +218,7 @@ def train(plan: dict[str, Any], work: Path) -> None:
     settings, device = plan["settings"], plan["device"]
     # DeepSpeed's own group must be there first: ZeRO-3 loads the model in shards, and else takes the number of ranks for 1.
     deepspeed.init_distributed()
-    args = SFTConfig(**sft_arguments(settings, str(work / RUN), device))
+    args = SFTConfig(**sft_arguments(settings, str(work / RUN), device, plan["ranks"], plan["universal"]))
     set_seed(settings["seed"])
     base = Path(plan["base"])
     tokenizer = AutoTokenizer.from_pretrained(base)
@@ -200,11 +230,12 @@ def train(plan: dict[str, Any], work: Path) -> None:
         tokenizer, read_conversations(dataset), end_tokens(model, tokenizer), settings["max_length"], str(dataset)
     )
     trainer = trainer_class()(
+        work,
         model=model,
         args=args,
         processing_class=tokenizer,
         train_dataset=Dataset.from_list(rows),
-        callbacks=[control_callback(work, settings["save_steps"])],
+        callbacks=[control_callback(work, settings["save_steps"], plan["save_first"])],
     )
     loaded = time.time()
     trainer.train(resume_from_checkpoint=plan["checkpoint"])
@@ -222,6 +253,8 @@ def train(plan: dict[str, Any], work: Path) -> None:
             "train_seconds": trained - loaded,
             "save_seconds": time.time() - trained,
             "peak_memory_bytes": peaks,
+            "ranks": plan["ranks"],
+            "nodes": plan["nodes"],
         }
         with open(work / SEGMENTS, "a", encoding="utf-8") as stream:
             stream.write(json.dumps(segment) + "\n")
@@ -229,12 +262,12 @@ def train(plan: dict[str, Any], work: Path) -> None:
             facts = {
                 **counts,
                 "steps": state.global_step,
-                "epochs": state.epoch,
-                "sequences": len(trainer.train_dataset),
+                "epochs": order.epochs_seen(len(trainer.lengths), trainer.global_batch, state.global_step),
+                "sequences": len(trainer.lengths),
                 "tokens_in_rows": sum(len(row["input_ids"]) for row in rows),
                 "trained_tokens_in_rows": sum(label != IGNORED for row in rows for label in row["labels"]),
             }
-            write_json(work / FINISHED, {"log": log_rows(state.log_history), "facts": facts})
+            write_json(work / FINISHED, {"log": log_rows(state.log_history, trainer), "facts": facts})
 
 
 def main() -> None:

@@ -31,6 +31,7 @@ CANNOT_CHANGE_RESULTS = frozenset(
         "traces.server",
         "traces.helping",
         "models.launch",
+        "models.pace",
     )
 )
 """Modules that show, stop or record work but have no say in its result."""
