@@ -8,8 +8,8 @@ from thoughtline.models.configure import accumulation_steps, attention, deepspee
 
 
 def test_gradients_are_accumulated_up_to_the_global_batch():
-    assert accumulation_steps(train_settings(global_batch=96, micro_batch=1, ranks=8)) == 12
-    assert accumulation_steps(train_settings(global_batch=8, micro_batch=8, ranks=1)) == 1
+    assert accumulation_steps(train_settings(global_batch=96, micro_batch=1), 8) == 12
+    assert accumulation_steps(train_settings(global_batch=8, micro_batch=8), 1) == 1
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ def test_every_hyperparameter_reaches_the_trainer():
         epochs=3.0, learning_rate=1e-5, warmup_ratio=0.05, micro_batch=2, ranks=1, betas=[0.8, 0.95], epsilon=1e-6,
         weight_decay=0.1, max_grad_norm=0.2, precision="bfloat16", gradient_checkpointing=True, seed=11,
     )  # fmt: skip
-    got = sft_arguments(settings, "folder", "cpu")
+    got = sft_arguments(settings, "folder", "cpu", 1)
     expected = {
         "output_dir": "folder", "num_train_epochs": 3.0, "learning_rate": 1e-5, "warmup_steps": 0.05,
         "per_device_train_batch_size": 2, "gradient_accumulation_steps": 2, "adam_beta1": 0.8, "adam_beta2": 0.95,
@@ -40,9 +40,10 @@ def test_every_hyperparameter_reaches_the_trainer():
     assert {key: got[key] for key in expected} == expected
 
 
-def test_packing_needs_the_length_and_counts_all_tokens():
-    got = sft_arguments(train_settings(packing=True, max_length=64), "folder", "cuda")
-    assert (got["packing"], got["max_length"], got["include_num_input_tokens_seen"]) == (True, 64, "all")
+def test_packing_needs_the_length():
+    got = sft_arguments(train_settings(packing=True, max_length=64), "folder", "cuda", 2)
+    assert (got["packing"], got["max_length"]) == (True, 64)
+    assert sft_arguments(train_settings(), "folder", "cuda", 2)["max_length"] is None
     assert not got["use_cpu"]
 
 
@@ -63,7 +64,7 @@ def test_trl_and_the_scheduler_take_these_arguments(tmp_path):
     """SFTConfig accepts each name (without DeepSpeed, which wants a process group)."""
     from trl import SFTConfig
 
-    arguments = sft_arguments(train_settings(ranks=1), str(tmp_path), "cpu")
+    arguments = sft_arguments(train_settings(), str(tmp_path), "cpu", 1)
     del arguments["deepspeed"]
     config = SFTConfig(**arguments)
     assert config.get_warmup_steps(100) == 10

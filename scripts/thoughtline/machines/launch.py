@@ -27,6 +27,9 @@ from typing import Any
 
 from ..common.environments import ROOT, python_of
 
+MODULE = "thoughtline.machines.launch"
+"""This module's name, also where it is the main one."""
+
 CONTAINERS = "THOUGHTLINE_CONTAINERS"
 """Environment variable: folder of the images, NAME.sif for each environment. Without it .venv/ is used."""
 
@@ -131,7 +134,7 @@ def launcher(
         **site,
         "variables": {**site["variables"], **(variables or {})},
     }
-    node = [sys.executable, "-m", __name__, *([] if in_slurm() else ["--local", str(nodes)]), json.dumps(spec), "--"]
+    node = [sys.executable, "-m", MODULE, *([] if in_slurm() else ["--local", str(nodes)]), json.dumps(spec), "--"]
     cpus = os.environ.get("SLURM_CPUS_PER_TASK") or str(len(os.sched_getaffinity(0)))
     return [*(srun_command(nodes, cpus) if in_slurm() else []), *node]
 
@@ -217,14 +220,12 @@ def die_with_parent() -> None:
 
 def run_local(nodes: int, words: list[str]) -> int:
     """Start `nodes` processes on this machine, each as one node; one that fails ends the others."""
-    command = [sys.executable, "-m", __name__, *words]
+    command = [sys.executable, "-m", MODULE, *words]
     processes: list[subprocess.Popen[bytes]] = []
     try:
         for rank in range(nodes):
             own = {**os.environ, NODE: str(rank)}
-            processes.append(
-                subprocess.Popen(command, env=own, stdin=subprocess.DEVNULL, preexec_fn=die_with_parent)
-            )
+            processes.append(subprocess.Popen(command, env=own, stdin=subprocess.DEVNULL, preexec_fn=die_with_parent))
         while True:
             codes = [process.poll() for process in processes]
             failed = [code for code in codes if code]

@@ -70,9 +70,7 @@ def deepspeed_config(settings: Settings, device: str, universal: bool = False) -
     }
 
 
-def sft_arguments(
-    settings: Settings, folder: str, device: str, ranks: int, universal: bool = False
-) -> dict[str, Any]:
+def sft_arguments(settings: Settings, folder: str, device: str, ranks: int, universal: bool = False) -> dict[str, Any]:
     """Keyword arguments of SFTConfig. Rows come tokenised and cut off, so `max_length` matters for packing only.
 
     Checkpoints are written by our own rule (sft.Control), logs kept in the trainer's state, tokens counted by order.py.

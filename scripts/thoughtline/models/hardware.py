@@ -9,7 +9,6 @@ import shutil
 import subprocess
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from ..common.errors import UserError
 
@@ -81,7 +80,9 @@ def choose_device(precision: str, ranks: int, nodes: list[Node]) -> str:
     if gpus and len(least.gpus) < ranks:
         on = f" on node {least.name}" if len(nodes) > 1 else ""
         raise UserError(
-            "ranks", f"{ranks} ranks need as many GPUs, {len(least.gpus)}{on} can be used", "lower it, or set --processes"
+            "ranks",
+            f"{ranks} ranks need as many GPUs, {len(least.gpus)}{on} can be used",
+            "lower it, or set --processes",
         )
     if precision == "bfloat16":
         if gpus and min(gpus) < AMPERE:

@@ -22,7 +22,7 @@ from typing import Any
 
 from ..common.errors import EXIT_BAD_INPUT, UserError
 from ..common.files import read_json, write_json
-from . import order
+from . import order, universal
 from .checkpoints import mark_complete
 from .configure import attention, sft_arguments
 from .conversation import read_conversations
@@ -104,6 +104,16 @@ def trainer_class() -> Any:
             loss = model(**{key: inputs[key] for key in wanted if key in inputs})
             # DeepSpeed averages gradients over ranks, while num_items_in_batch counts the tokens of all of them.
             return loss * self.accelerator.num_processes / num_items_in_batch
+
+        def create_optimizer(self, *args: Any, **kwargs: Any) -> Any:
+            optimizer = super().create_optimizer(*args, **kwargs)
+            self.weight_decays = [group["weight_decay"] for group in optimizer.param_groups]
+            return optimizer
+
+        def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
+            super()._load_optimizer_and_scheduler(checkpoint)
+            if checkpoint:
+                universal.mend_loaded(self.deepspeed.optimizer.optimizer, self.weight_decays)
 
         def create_model_card(self, *args: Any, **kwargs: Any) -> None:
             """None: the artifact's facts stand in model.json and the report."""

@@ -58,7 +58,7 @@ def check(settings: dict[str, Any], base: dict[str, Any], nodes: int, processes:
         raise UserError(
             where,
             f"global_batch {settings['global_batch']} is not divisible by micro_batch x ranks = {share}",
-            f"numbers of ranks that fit: {fitting}" if fitting else "use a multiple",
+            f"numbers of ranks that fit: {fitting}" if fitting else f"use a multiple of {settings['micro_batch']}",
         )
     if processes % nodes:
         raise UserError("--nodes", f"{processes} ranks cannot be shared evenly by {nodes} nodes", "choose a divisor")
@@ -154,7 +154,9 @@ def find_nodes(where: Where) -> list[hardware.Node]:
     found = hardware.read_nodes(answer.stdout)
     if answer.returncode or len(found) != where.nodes:
         told = answer.stderr.strip()[-500:] or f"{len(found)} answered"
-        raise UserError("--nodes", f"{where.nodes} nodes cannot be started ({told})", "check the job's nodes and the image")
+        raise UserError(
+            "--nodes", f"{where.nodes} nodes cannot be started ({told})", "check the job's nodes and the image"
+        )
     return found
 
 
@@ -199,7 +201,9 @@ def run_ranks(
         "nodes": where.nodes,
         "base": str(base["folder"].resolve()),
         "dataset": str(dataset),
-        "checkpoint": str(convert(checkpoint, where, work, deadline) if reshaped else checkpoint) if checkpoint else None,
+        "checkpoint": str(convert(checkpoint, where, work, deadline) if reshaped else checkpoint)
+        if checkpoint
+        else None,
         "universal": reshaped,
         "save_first": deadline.limit < math.inf and not pace.save,
     }

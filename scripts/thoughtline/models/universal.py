@@ -10,6 +10,7 @@ import shutil
 import sys
 from argparse import Namespace
 from pathlib import Path
+from typing import Any
 
 from ..common.files import atomic_directory
 
@@ -45,6 +46,23 @@ def convert(checkpoint: Path, folder: Path) -> None:
         for path in checkpoint.iterdir():
             if path.is_file() and path.name != "latest":
                 shutil.copyfile(path, target / path.name)
+
+
+def mend_loaded(optimizer: Any, weight_decays: list[float]) -> None:
+    """Undo what loading a universal checkpoint under ZeRO-3 does wrong to the optimiser (DeepSpeed 0.19.8).
+
+    All parameter groups get one and the same step tensor, which AdamW, counting in place, would raise once a group and step; and
+    all get the hyperparameters of the first group, so that norms and biases would decay too. Does nothing to a sound optimiser.
+
+    Args:
+        optimizer: torch's own, inside DeepSpeed's.
+        weight_decays: of its groups.
+    """
+    for state in optimizer.state.values():
+        if hasattr(state.get("step"), "clone"):
+            state["step"] = state["step"].clone()
+    for group, decay in zip(optimizer.param_groups, weight_decays, strict=True):
+        group["weight_decay"] = decay
 
 
 if __name__ == "__main__":

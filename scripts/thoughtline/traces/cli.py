@@ -88,6 +88,10 @@ def _generate(subparsers: argparse._SubParsersAction) -> None:
         help="how often to look at what other jobs do; one that gave no sign for 20 times as long is taken for dead "
         "(default: %(default)g)",
     )  # fmt: skip
+    parser.add_argument(
+        "--nodes", type=int, default=defaults.nodes, metavar="N",
+        help="nodes of the Slurm job that share the vLLM server's tensor and pipeline parallel workers (default: %(default)s)",
+    )  # fmt: skip
     parser.set_defaults(run=run_generate)
 
 
@@ -105,6 +109,7 @@ def run_generate(args: argparse.Namespace) -> None:
         start_seconds=args.start_seconds,
         sharing=args.sharing,
         sharing_seconds=args.sharing_seconds,
+        nodes=args.nodes,
     )
     model = None if settings.get("endpoint") else args.model
     inputs = [args.questions, *([model] if model else [])]

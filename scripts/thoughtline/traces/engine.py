@@ -7,7 +7,10 @@ from typing import Any
 from ..common.canonical import canonical_json
 from ..common.errors import UserError
 
-OWN = ("model", "served-model-name", "host", "port")
+OWN = (
+    *("model", "served-model-name", "host", "port", "headless"),
+    *("nnodes", "node-rank", "master-addr", "master-port"),
+)
 """vLLM options that we set ourselves."""
 
 CPU_DEFAULTS = {"enforce_eager": True, "block_size": 32}
@@ -53,6 +56,28 @@ def engine_options(engine: dict[str, Any], on_cpu: bool) -> list[str]:
     for name in sorted(arguments):
         found += option(name, arguments[name])
     return found
+
+
+def node_options(engine: dict[str, Any], nodes: int) -> list[str]:
+    """vLLM options of a server whose tensor and pipeline parallel workers are spread evenly over `nodes` nodes.
+
+    `{node_rank}`, `{first_node}` and `{master_port}` stand for what is known on the nodes only (machines.launch, keeper.py).
+
+    Raises:
+        UserError: the engine's parallel sizes cannot be spread so.
+    """
+    arguments = {name.replace("-", "_"): value for name, value in (engine.get("arguments") or {}).items()}
+    sizes = {name: int(arguments.get(name) or 1) for name in ("tensor_parallel_size", "pipeline_parallel_size")}
+    workers = sizes["tensor_parallel_size"] * sizes["pipeline_parallel_size"]
+    if workers % nodes:
+        raise UserError(
+            "engine.arguments",
+            f"{' x '.join(f'{name} {size}' for name, size in sizes.items())} = {workers} workers cannot be shared evenly by "
+            f"{nodes} nodes",
+            "commonly the tensor parallel size is the GPUs of a node, the pipeline parallel size the number of nodes",
+        )
+    meet = ["--node-rank", "{node_rank}", "--master-addr", "{first_node}", "--master-port", "{master_port}"]
+    return ["--nnodes", str(nodes), *meet, "--distributed-executor-backend", "mp"]
 
 
 def revision_text(revision: str, engine: dict[str, Any]) -> str:

@@ -53,6 +53,8 @@ class Options:
     port: int | None = None
     servers: Path | None = None
     start_seconds: float = 1800
+    nodes: int = 1
+    """Nodes that share the server's workers."""
     sharing: Path | None = None
     """The plan of jobs that help each other (helping.py); None: we are alone."""
     sharing_seconds: float = 15
@@ -248,6 +250,7 @@ def _service(
         port=options.port,
         start_seconds=options.start_seconds,
         deadline=deadline,
+        nodes=options.nodes,
     ) as server:
         known = {"health_url": server.health_url, "diagnose": server.diagnose}
         yield lambda: ChatClient(server.base_url, server.model, **limits, **known), server

@@ -10,6 +10,7 @@ included, so nobody can leave a server behind. Files in FOLDER:
     users/*      one file a user, locked by it; holds {"pid", "linger"}
     stop         asks us to end at once
     server.log   what the server prints
+    step         the Slurm job step of a server that spans nodes (machines.launch writes it)
 
 Only the standard library is used, so that it starts at once and costs little memory.
 """
@@ -21,8 +22,8 @@ import ctypes
 import fcntl
 import json
 import os
+import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -30,6 +31,8 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import Any
+
+from ..machines.launch import end_step, free_port
 
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 POLL = 0.25
@@ -92,13 +95,6 @@ def descendants(pid: int) -> list[int]:
     return found
 
 
-def free_port() -> int:
-    """A port of this machine that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 def healthy(url: str) -> bool:
     """True once the server answers its health check."""
     try:
@@ -121,7 +117,9 @@ class Keeper:
     def start(self) -> None:
         """Start the server on a free port."""
         self.port = self.spec["port"] or free_port()
-        command = [word.replace("{port}", str(self.port)) for word in self.spec["command"]]
+        known = {"port": self.port, "master_port": free_port(), "folder": self.folder}
+        fill = re.compile("{(" + "|".join(known) + ")}")
+        command = [fill.sub(lambda match: str(known[match[1]]), word) for word in self.spec["command"]]
         libc = ctypes.CDLL(None, use_errno=True)
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
@@ -154,6 +152,7 @@ class Keeper:
                     os.kill(pid, signal.SIGKILL)
             time.sleep(0.05)
             self.reap()
+        end_step(self.folder / "step")
 
     def reap(self) -> None:
         """Collect dead children."""
@@ -224,6 +223,7 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, stop)
     keeper.log.write_bytes(b"")
+    end_step(keeper.folder / "step")
     try:
         keeper.start()
         keeper.watch()

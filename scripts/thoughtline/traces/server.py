@@ -3,7 +3,7 @@
     with serving("results/R/models/M/model.json", engine, folder=work / "server") as server:
         client = ChatClient(server.base_url, server.model, health_url=server.health_url, diagnose=server.diagnose)
 
-With linger=0 the server ends with its job, however the job ends. With linger > 0 it waits that many seconds for another
+On several nodes the server is started by machines.launch, from the first of them. With linger=0 the server ends with its job, however the job ends. With linger > 0 it waits that many seconds for another
 job with the same weights and settings (see sharing.py).
 """
 
@@ -21,7 +21,8 @@ from ..common.deadline import Deadline
 from ..common.environments import python_of
 from ..common.errors import UserError
 from ..common.files import read_json
-from .engine import engine_options
+from ..machines.launch import launcher
+from .engine import engine_options, node_options
 from .sharing import Server, running
 
 
@@ -35,8 +36,8 @@ class Installed:
     """torch's own OpenMP library, "" where it has none."""
 
 
-def installed(python: str) -> Installed:
-    """Which vLLM and which OpenMP library an interpreter has, without importing them."""
+def installed(python: list[str]) -> Installed:
+    """Which vLLM and which OpenMP library an interpreter has, without importing them; `python` starts it."""
     code = (
         "import glob, importlib.metadata as m, importlib.util as u, json, os\n"
         "v = {(d.metadata['Name'] or '').lower(): d.version for d in m.distributions()}\n"
@@ -46,12 +47,14 @@ def installed(python: str) -> Installed:
         "found = sorted(f for each in (home + '/lib', home + '.libs') for f in glob.glob(each + '/libgomp*.so*'))\n"
         "print(json.dumps([build, found[0] if torch and found else '']))"
     )
-    answer = subprocess.run([python, "-c", code], capture_output=True, text=True, timeout=120)
+    answer = subprocess.run(
+        [*python, "-c", code], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120
+    )
     if answer.returncode:
         raise UserError(
-            python, f"does not work ({answer.stderr.strip()[-300:]})", "set up the environment generate again"
+            python[0], f"does not work ({answer.stderr.strip()[-300:]})", "set up the environment generate again"
         )
-    return Installed(*json.loads(answer.stdout))
+    return Installed(*json.loads(answer.stdout.splitlines()[-1]))
 
 
 def server_environment(has: Installed) -> dict[str, str]:
@@ -74,15 +77,24 @@ def server_environment(has: Installed) -> dict[str, str]:
     }
 
 
-def server_command(model_json: str | os.PathLike[str], engine: dict[str, Any], python: str, on_cpu: bool) -> list[str]:
-    """The server's command line; `{port}` stands for the port."""
+def server_command(
+    model_json: str | os.PathLike[str], engine: dict[str, Any], python: list[str], on_cpu: bool, nodes: int = 1
+) -> list[str]:
+    """The server's command line; `{port}` stands for the port.
+
+    Args:
+        python: starts the interpreter, on several nodes on each of them.
+    """
     model = read_json(model_json)
     weights = Path(model_json).resolve().parent / model["weights"]
     if not weights.is_dir():
         raise UserError(str(model_json), f"its weights folder {weights} is missing", "make the model again")
-    module = "thoughtline.traces.vllm_server" if on_cpu else "vllm.entrypoints.openai.api_server"
+    if nodes > 1:
+        module, spread = "thoughtline.traces.vllm_node", node_options(engine, nodes)
+    else:
+        module, spread = "thoughtline.traces.vllm_server" if on_cpu else "vllm.entrypoints.openai.api_server", []
     own = ["--model", str(weights), "--served-model-name", model["name"], "--host", "127.0.0.1", "--port", "{port}"]
-    return [python, "-m", module, *own, *engine_options(engine, on_cpu)]
+    return [*python, "-m", module, *own, *engine_options(engine, on_cpu), *spread]
 
 
 def serving(
@@ -94,6 +106,7 @@ def serving(
     port: int | None = None,
     start_seconds: float = 1800,
     deadline: Deadline | None = None,
+    nodes: int = 1,
 ) -> AbstractContextManager[Server]:
     """A context that yields a ready vLLM server for a model, run by the environment `generate`.
 
@@ -102,20 +115,24 @@ def serving(
         engine: the recipe's engine settings.
         folder, linger, port, start_seconds, deadline: see sharing.running. Under Slurm nothing lingers: what a job
             leaves behind would hold or outlive its allocation.
+        nodes: nodes of the Slurm job that share the model's tensor and pipeline parallel workers, this one the first.
 
     Raises:
         UserError: there is no vLLM, the weights are missing, or the server did not start.
     """
-    python = python_of("generate")
-    has = installed(python)
+    alone = [python_of("generate")] if nodes == 1 else launcher(1, "generate")
+    has = installed(alone)
     if not has.build:
-        raise UserError(python, "has no vLLM", "install envs/generate.txt, or give the model as an endpoint")
+        raise UserError(alone[0], "has no vLLM", "install envs/generate.txt, or give the model as an endpoint")
     model = read_json(model_json)
-    command = server_command(model_json, engine, python, has.build == "cpu")
+    variables = server_environment(has)
+    # The keeper knows its folder.
+    python = alone if nodes == 1 else launcher(nodes, "generate", variables=variables, step=Path("{folder}/step"))
+    command = server_command(model_json, engine, python, has.build == "cpu", nodes)
     devices = {name: os.environ.get(name) for name in ("CUDA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES")}
     return running(
         command,
-        server_environment(has),
+        variables,
         [model["revision"], devices],
         model=model["name"],
         folder=folder,
