@@ -113,6 +113,17 @@ def fetched(settings: dict, out: Path, stage: Path = Path("no-stage")) -> dict:
     return fetch(settings, out, stage, Deadline())
 
 
+@pytest.fixture(scope="session")
+def undisturbed(tmp_path_factory, base, dataset) -> Path:
+    """The folder of a student that two ranks trained without interruption."""
+    from training_run import train
+
+    folder = tmp_path_factory.mktemp("undisturbed")
+    train(base, dataset, folder / "student", folder / "work")
+    assert not (folder / "work").exists()
+    return folder / "student"
+
+
 def fetch_settings(**more) -> dict:
     plain = {"model": "tiny", "hub": None, "package": None, "local": None, "licence": "CC0-1.0", "credit": "the tests"}
     return {**plain, "context_length": 256, "code": "0", "environment": {"lock": "0"}, **more}

@@ -3,8 +3,8 @@
     with serving("results/R/models/M/model.json", engine, folder=work / "server") as server:
         client = ChatClient(server.base_url, server.model, health_url=server.health_url, diagnose=server.diagnose)
 
-On several nodes the server is started by machines.launch, from the first of them. With linger=0 the server ends with its job, however the job ends. With linger > 0 it waits that many seconds for another
-job with the same weights and settings (see sharing.py).
+With linger=0 the server ends with its job, however the job ends. With linger > 0 it waits that many seconds for another
+job with the same weights and settings (see sharing.py). A server of several nodes is started from the first of them.
 """
 
 from __future__ import annotations
