@@ -9,7 +9,7 @@ from pathlib import Path
 
 from thoughtline.common.errors import UserError
 from thoughtline.common.files import write_json
-from thoughtline.machines import images, segments
+from thoughtline.machines import images, launch, segments
 from thoughtline.machines.demands import Demands, has_internet
 from thoughtline.machines.leftovers import Leftovers
 from thoughtline.machines.load import known_machines, load_machine
@@ -60,6 +60,9 @@ else:
 if workflow.output_settings.dryrun and not (shutil.which("apptainer") or shutil.which("singularity")):
     workflow.deployment_settings.deployment_method = frozenset()
 
+# For jobs that span nodes: they start their containers on each node by themselves.
+os.environ[launch.MACHINE] = CONFIG.machine
+
 # `thoughtline` stands beside the Python that runs Snakemake, also when its folder is not on the PATH; an image has its own.
 shell.prefix(f"[ -d /.singularity.d ] || export PATH={shlex.quote(os.path.dirname(sys.executable))}:$PATH; ")
 
@@ -67,6 +70,16 @@ shell.prefix(f"[ -d /.singularity.d ] || export PATH={shlex.quote(os.path.dirnam
 def image(environment):
     """The image that holds an environment."""
     return str(IMAGES / f"{environment}.sif")
+
+
+def image_unless_spread(environment, demand):
+    """The image of a rule whose jobs may span nodes: None for such a job, which starts it on each node by itself."""
+    return lambda wildcards: None if PLACER.place(demand(wildcards)).nodes > 1 else image(environment)
+
+
+def nodes_of(wildcards, resources):
+    """How many nodes a job got."""
+    return resources.get("nodes", 1)
 
 
 @functools.cache

@@ -47,13 +47,14 @@ rule train_model:
     # On a cluster, what everything else waits for goes first.
     priority: 90 if ON_CLUSTER else 0
     container:
-        image("train")
+        image_unless_spread("train", lambda wildcards: DEMANDS.train(wildcards.model))
     threads: threads_of(lambda wildcards: DEMANDS.train(wildcards.model), here=2)
     resources:
         **placed(lambda wildcards: DEMANDS.train(wildcards.model)),
     params:
         settings=lambda wildcards: settings_of("train", wildcards.model),
+        nodes=nodes_of,
     shell:
         "thoughtline models train --settings {params.settings:q} --base {input.base:q} --dataset $(dirname $(dirname {input.dataset:q}))"
         f" --out $(dirname {{output.manifest:q}}) --work {R}/work/models/{{wildcards.model}}"
-        " --minutes {resources.runtime} 2>&1 | tee -a {log:q}"
+        " --nodes {params.nodes} --minutes {resources.runtime} 2>&1 | tee -a {log:q}"

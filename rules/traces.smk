@@ -15,16 +15,17 @@ rule generate_traces:
     # On one machine a trained student is asked at once, and everybody who shares a server one after the other.
     priority: priority_of("traces", 20)
     container:
-        image("generate")
+        image_unless_spread("generate", lambda wildcards: DEMANDS.traces(wildcards.answerer, wildcards.set))
     threads: threads_of(lambda wildcards: DEMANDS.traces(wildcards.answerer, wildcards.set), here=2)
     resources:
         **placed(lambda wildcards: DEMANDS.traces(wildcards.answerer, wildcards.set)),
     params:
         settings=lambda wildcards: settings_of("traces", wildcards.answerer, wildcards.set),
+        nodes=nodes_of,
         model=lambda wildcards, input: f"--model {input.model[0]}" if input.model else "",
     shell:
         "thoughtline traces generate --settings {params.settings:q} {params.model} --questions {input.questions:q} --out {output.rows:q}"
         f" --work {R}/work/traces/{{wildcards.answerer}}/{{wildcards.set}}/{{wildcards.shard}} --servers {R}/work/servers"
         f" --concurrency {EXECUTION.concurrency} --linger {EXECUTION.linger}"
         f"{' --sharing ' + PATHS.sharing_plan('{wildcards.answerer}') if SHARING else ''}"
-        " --minutes {resources.runtime} 2>&1 | tee -a {log:q}"
+        " --nodes {params.nodes} --minutes {resources.runtime} 2>&1 | tee -a {log:q}"
