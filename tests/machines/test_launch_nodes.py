@@ -52,12 +52,9 @@ def outside_slurm(monkeypatch):
 
 def test_srun_starts_one_task_on_each_node_with_all_cpus(outside_slurm, monkeypatch):
     monkeypatch.setenv("SLURM_JOB_ID", "17")
-    monkeypatch.setenv("SLURM_CPUS_PER_TASK", "32")
     words = launcher(96, "train")
-    assert words[: len(srun_command(96, "32"))] == srun_command(96, "32")
-    assert {"--nodes=96", "--ntasks=96", "--ntasks-per-node=1", "--cpus-per-task=32", "--kill-on-bad-exit=1"} <= {
-        *words
-    }
+    assert words[: len(srun_command(96))] == srun_command(96)
+    assert {"--nodes=96", "--ntasks=96", "--ntasks-per-node=1", "--cpu-bind=none", "--kill-on-bad-exit=1"} <= {*words}
     assert words[-1] == "--" and "--local" not in words
 
 
@@ -70,7 +67,13 @@ def test_containers_see_the_machines_binds_options_and_variables_and_nothing_els
     monkeypatch.setenv(launch.CONTAINERS, str(tmp_path / "images"))
     monkeypatch.setenv(launch.MACHINE, str(tmp_path / "site.yaml"))
     spec = spec_of(launcher(2, "train", variables={"OMP_NUM_THREADS": "8", "GLOO_SOCKET_IFNAME": "lo"}))
-    own = {"SLURM_NODEID": "1", "SLURM_STEP_NODELIST": "n[3-4]", "CUDA_VISIBLE_DEVICES": "0,1", "SECRET": "x"}
+    own = {
+        "SLURM_NODEID": "1",
+        "SLURM_STEP_NODELIST": "n[3-4]",
+        "CUDA_VISIBLE_DEVICES": "0,1",
+        "SECRET": "x",
+        "APPTAINERENV_X": "y",
+    }
     words, environ = node_command(spec, ["-m", "m", "--rank={node_rank}", "{first_node}"], own, "/work")
     image = str(tmp_path / "images" / "train.sif")
     assert words[:3] == ["apptainer", "exec", "--cleanenv"]

@@ -131,7 +131,7 @@ def fetch_settings(**more) -> dict:
 
 def train_settings(**more) -> dict:
     plain = {
-        "model": "student", "base": "tiny", "method": "sft", "dataset": "sums", "epochs": 2.0, "learning_rate": 1e-3,
+        "model": "student", "base": "tiny", "method": "sft", "dataset": "sums", "epochs": 4.0, "learning_rate": 1e-3,
         "schedule": "cosine", "min_learning_rate_ratio": 0.1, "warmup_ratio": 0.1, "global_batch": 4, "micro_batch": 1,
         "max_length": 128, "packing": False, "optimizer": "adamw", "betas": [0.9, 0.999], "epsilon": 1e-8,
         "weight_decay": 0.01, "max_grad_norm": 1.0, "precision": "float32", "gradient_checkpointing": False, "seed": 7,

@@ -37,13 +37,15 @@ def assert_near(out: Path, other: Path) -> None:
     assert [[row[key] for key in exact] for row in ours] == [[row[key] for key in exact] for row in theirs]
     assert [row["loss"] for row in ours] == pytest.approx([row["loss"] for row in theirs], rel=LOSS)
     mine, others = weights_of(out), weights_of(other)
-    assert max((mine[name] - others[name]).abs().max().item() for name in mine) < WEIGHTS
+    assert mine.keys() ^ others.keys() <= {"lm_head.weight"}  # tied; written by stage 3 only
+    assert max((mine[name] - others[name]).abs().max().item() for name in mine.keys() & others.keys()) < WEIGHTS
 
 
 def stop_after(steps: int, base: Path, dataset: Path, folder: Path, **more) -> int:
     """Train in `folder` and ask it to stop once so many steps are done; returns the checkpoint's step."""
     process = start(base, dataset, folder / "student", folder / "work", **more)
     wait_for(lambda: steps_done(folder / "work") >= steps, process)
+    (folder / "work" / "stop").touch()  # what SIGTERM leads to, a little later
     process.send_signal(signal.SIGTERM)
     code, output = finish(process)
     assert code == 75, output
@@ -94,7 +96,7 @@ def test_a_checkpoint_of_two_ranks_goes_on_on_one_and_on_four(tmp_path, base, da
         assert (summary["ranks"], summary["accumulation_steps"]) == (ranks, 4 // ranks)
         assert summary["segments"] == [
             {"first_step": 0, "last_step": stopped, "ranks": 2, "nodes": 1},
-            {"first_step": stopped, "last_step": 12, "ranks": ranks, "nodes": 1},
+            {"first_step": stopped, "last_step": 24, "ranks": ranks, "nodes": 1},
         ]
 
 
@@ -126,7 +128,7 @@ def test_a_chain_of_segments_with_a_time_limit_equals_a_run_without(tmp_path, ba
     chain, whole = tmp_path / "chain", tmp_path / "whole"
     started = time.monotonic()
     done = stop_after(1, base, dataset, whole, **more)
-    minutes = max(0.75, 2.5 * (time.monotonic() - started) / 60)
+    minutes = max(0.6, 2 * (time.monotonic() - started) / 60)
     reached = [0]
     for _ in range(2):
         started = time.monotonic()

@@ -84,15 +84,14 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def srun_command(nodes: int, cpus: str) -> list[str]:
+def srun_command(nodes: int) -> list[str]:
     """srun for one task on each of the job's first `nodes` nodes; one that fails ends the others.
 
-    Args:
-        cpus: CPUs that the job has on each node; a task would get one of them otherwise.
+    Unbound, and with no word about CPUs, a task has all those of its job on the node.
     """
     return [
-        *("srun", f"--nodes={nodes}", f"--ntasks={nodes}", "--ntasks-per-node=1", f"--cpus-per-task={cpus}"),
-        *("--cpu-bind=none", "--mem=0", "--overlap", "--kill-on-bad-exit=1", "--mpi=none", "--export=ALL"),
+        *("srun", f"--nodes={nodes}", f"--ntasks={nodes}", "--ntasks-per-node=1", "--cpu-bind=none", "--mem=0"),
+        *("--overlap", "--kill-on-bad-exit=1", "--mpi=none", "--export=ALL"),
     ]
 
 
@@ -135,8 +134,7 @@ def launcher(
         "variables": {**site["variables"], **(variables or {})},
     }
     node = [sys.executable, "-m", MODULE, *([] if in_slurm() else ["--local", str(nodes)]), json.dumps(spec), "--"]
-    cpus = os.environ.get("SLURM_CPUS_PER_TASK") or str(len(os.sched_getaffinity(0)))
-    return [*(srun_command(nodes, cpus) if in_slurm() else []), *node]
+    return [*(srun_command(nodes) if in_slurm() else []), *node]
 
 
 def place(environ: Mapping[str, str]) -> tuple[int, str]:
@@ -164,7 +162,8 @@ def node_command(
     folders = [spec["root"], cwd, *(each for each in spec["binds"] if Path(each.partition(":")[0]).exists())]
     binds = [part for folder in folders for part in ("--bind", folder)]
     run = ["apptainer", "exec", "--cleanenv", *binds, "--pwd", cwd, *spec["arguments"], spec["image"]]
-    return [*run, spec["python"], *words], {**environ, **{f"APPTAINERENV_{key}": chosen[key] for key in chosen}}
+    kept = {key: value for key, value in environ.items() if not key.startswith(("APPTAINERENV_", "SINGULARITYENV_"))}
+    return [*run, spec["python"], *words], {**kept, **{f"APPTAINERENV_{key}": chosen[key] for key in chosen}}
 
 
 def _note_step(path: str | None) -> None:
