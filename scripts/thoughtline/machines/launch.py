@@ -21,7 +21,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -95,24 +95,28 @@ def srun_command(nodes: int) -> list[str]:
     ]
 
 
-def _site() -> dict[str, Any]:
-    """What the machine's file says of containers and network."""
-    name = os.environ.get(MACHINE)
-    if not name:
-        return {"arguments": [], "binds": [], "variables": {}}
+def _site(folders: Iterable[Path]) -> dict[str, Any]:
+    """What a job's containers get on this machine: options and folders of `apptainer exec`, variables."""
+    from .images import visible_folders
     from .load import load_machine
+    from .variables import container_environment
 
-    machine = load_machine(name)
-    containers = machine.containers
+    machine = load_machine(os.environ.get(MACHINE) or "local")
+    seen = [each for folder in [Path.cwd(), *folders] for each in visible_folders(machine, os.environ, folder)]
     return {
-        "arguments": containers.arguments if containers else [],
-        "binds": containers.binds if containers else [],
-        "variables": machine.network.variables if machine.network else {},
+        "arguments": machine.containers.arguments if machine.containers else [],
+        "folders": list(dict.fromkeys(seen)),
+        "variables": container_environment(os.environ, machine),
     }
 
 
 def launcher(
-    nodes: int, environment: str, *, variables: Mapping[str, str] | None = None, step: Path | None = None
+    nodes: int,
+    environment: str,
+    *,
+    variables: Mapping[str, str] | None = None,
+    folders: Iterable[Path] = (),
+    step: Path | None = None,
 ) -> list[str]:
     """What to put before the arguments of an environment's Python so that it runs once on each of `nodes` nodes.
 
@@ -121,13 +125,14 @@ def launcher(
     Args:
         nodes: how many; those of the Slurm job, or this machine so many times without Slurm.
         environment: its name, say train; the image of that name where THOUGHTLINE_CONTAINERS is set, else .venv/.
-        variables: environment variables to set, beside the machine's; nothing else of ours enters a container.
+        variables: environment variables to set, beside the machine's and those that enter every container (variables.py).
+        folders: what containers must see, beside the repository, the working directory and the machine's binds.
         step: node 0 notes the job step there, so that `end_step` can end it.
     """
-    folder, site = os.environ.get(CONTAINERS), _site()
+    images, site = os.environ.get(CONTAINERS), _site(folders)
     spec = {
-        "image": str((Path(folder) / f"{environment}.sif").resolve()) if folder else None,
-        "python": INSIDE.format(environment=environment) if folder else python_of(environment),
+        "image": str((Path(images) / f"{environment}.sif").resolve()) if images else None,
+        "python": INSIDE.format(environment=environment) if images else python_of(environment),
         "root": str(ROOT),
         "step": str(step) if step else None,
         **site,
@@ -158,12 +163,11 @@ def node_command(
     if not spec["image"]:
         return [spec["python"], *words], {**environ, **chosen}
     chosen |= {name: value for name, value in environ.items() if OF_A_NODE.fullmatch(name)}
-    chosen["THOUGHTLINE_ROOT"] = spec["root"]
-    folders = [spec["root"], cwd, *(each for each in spec["binds"] if Path(each.partition(":")[0]).exists())]
-    binds = [part for folder in folders for part in ("--bind", folder)]
+    binds = [word for folder in spec["folders"] for word in ("--bind", folder)]
     run = ["apptainer", "exec", "--cleanenv", *binds, "--pwd", cwd, *spec["arguments"], spec["image"]]
+    # As variables.carried, which is not at hand here: only what was chosen gets through --cleanenv.
     kept = {key: value for key, value in environ.items() if not key.startswith(("APPTAINERENV_", "SINGULARITYENV_"))}
-    return [*run, spec["python"], *words], {**kept, **{f"APPTAINERENV_{key}": chosen[key] for key in chosen}}
+    return [*run, spec["python"], *words], kept | {f"APPTAINERENV_{key}": chosen[key] for key in chosen}
 
 
 def _note_step(path: str | None) -> None:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import importlib.metadata
-import json
 import os
 import shutil
 import subprocess
+import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ..common.errors import UserError
+from ..common.files import read_json, write_json
 
 CPU_BFLOAT16 = {"avx512bw", "avx512_bf16", "amx_bf16", "bf16"}
 """Flags in /proc/cpuinfo of which one is needed for bfloat16 matrix products at a useful speed (oneDNN)."""
@@ -96,10 +97,10 @@ def choose_device(precision: str, ranks: int, nodes: list[Node]) -> str:
     return "cuda" if gpus else "cpu"
 
 
-def read_nodes(text: str) -> list[Node]:
-    """The nodes that said what they have: a line of `python -m thoughtline.models.hardware` each; other lines are skipped."""
-    return [Node(**json.loads(line)) for line in text.splitlines() if line.startswith('{"name":')]
+def read_nodes(folder: Path) -> list[Node]:
+    """The nodes that said what they have, by `python -m thoughtline.models.hardware FOLDER/RANK.json` on each."""
+    return [Node(**read_json(path)) for path in sorted(folder.glob("*.json"))]
 
 
 if __name__ == "__main__":
-    print(json.dumps(asdict(this_node())), flush=True)
+    write_json(sys.argv[1], asdict(this_node()))

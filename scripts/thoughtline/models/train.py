@@ -21,7 +21,7 @@ from ..common.errors import OutOfTime, UserError
 from ..common.files import atomic_directory, read_json, sha256_file, write_json, write_text
 from ..common.lease import Lease
 from ..common.progress import Progress
-from ..machines.launch import free_port, launcher, time_left
+from ..machines.launch import CONTAINERS, free_port, launcher, time_left
 from . import checkpoints, hardware, sft, universal
 from .artifact import WEIGHTS, content_revision, file_hashes, read_model
 from .configure import accumulation_steps
@@ -29,7 +29,7 @@ from .conversation import read_conversations, rows_path
 from .launch import command, node_words, rank_variables, supervise
 from .pace import Pace
 
-HEADER, PACE, STEP, UNIVERSAL = "header.json", "pace.json", "step.json", "universal"
+HEADER, PACE, STEP, UNIVERSAL, NODES = "header.json", "pace.json", "step", "universal", "nodes"
 TOO_LONG = "prompt_fills_max_length"
 """Reason for which a row is dropped: nothing of its reply is left within max_length."""
 
@@ -137,21 +137,24 @@ class Where:
 
     @property
     def spread(self) -> bool:
-        """Whether ranks are started through machines.launch: on several nodes, or from outside a container."""
-        return self.nodes > 1
+        """Whether ranks are started through machines.launch: on several nodes, or from outside of their container."""
+        return self.nodes > 1 or CONTAINERS in os.environ
 
 
-def find_nodes(where: Where) -> list[hardware.Node]:
-    """What each node has, asked inside its container.
+def find_nodes(where: Where, work: Path) -> list[hardware.Node]:
+    """What each node has, asked inside its container. Each writes a file: srun would mix long lines of several nodes.
 
     Raises:
         UserError: they cannot be asked.
     """
     if not where.spread:
         return [hardware.this_node()]
-    words = [*launcher(where.nodes, "train"), "-m", hardware.__name__]
+    folder = work / NODES
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    words = [*launcher(where.nodes, "train", folders=[work]), "-m", hardware.__name__, f"{folder}/{{node_rank}}.json"]
     answer = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True)
-    found = hardware.read_nodes(answer.stdout)
+    found = hardware.read_nodes(folder)
     if answer.returncode or len(found) != where.nodes:
         told = answer.stderr.strip()[-500:] or f"{len(found)} answered"
         raise UserError(
@@ -163,9 +166,11 @@ def find_nodes(where: Where) -> list[hardware.Node]:
 def convert(checkpoint: Path, where: Where, work: Path, deadline: Deadline) -> Path:
     """The universal form of `checkpoint`, made now; whatever else had been converted is replaced."""
     words = ["-m", universal.__name__, str(checkpoint), str(work / UNIVERSAL)]
+    variables = {"DS_ACCELERATOR": "cpu"}
+    python = launcher(1, "train", variables=variables, folders=[work], step=work / STEP)
     supervise(
-        [*(launcher(1, "train", step=work / STEP) if where.spread else [sys.executable]), *words],
-        {**os.environ, "DS_ACCELERATOR": "cpu"},
+        [*(python if where.spread else [sys.executable]), *words],
+        {**os.environ, **variables},
         sft.die_with_parent,
         deadline,
         *(work / name for name in (sft.STOP, sft.ERROR, sft.CRASH, "log.txt")),
@@ -184,7 +189,7 @@ def run_ranks(
         OutOfTime: stopped before that; a checkpoint is kept.
         UserError: what `choose_device` or a rank found, or the time limit is too short for a single step.
     """
-    nodes = find_nodes(where)
+    nodes = find_nodes(where, work)
     device = hardware.choose_device(settings["precision"], where.ranks, nodes)
     threads = where.threads or max(1, math.floor(min(node.cpus for node in nodes) / where.ranks))
     pace = Pace(**read_json(work / PACE)) if (work / PACE).is_file() else Pace()
@@ -212,7 +217,8 @@ def run_ranks(
     variables = rank_variables(device, where.ranks, threads, work, where.nodes)
     if where.spread:
         words = node_words(sft.__name__, where.nodes, where.ranks, free_port(), work)
-        words = [*launcher(where.nodes, "train", variables=variables, step=work / STEP), *words]
+        folders = [work, base["folder"], dataset]
+        words = [*launcher(where.nodes, "train", variables=variables, folders=folders, step=work / STEP), *words]
     else:
         words = command(sft.__name__, where.ranks, work)
     first = checkpoints.step_of(checkpoint) if checkpoint else 0

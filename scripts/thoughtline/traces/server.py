@@ -121,13 +121,16 @@ def serving(
         UserError: there is no vLLM, the weights are missing, or the server did not start.
     """
     alone = [python_of("generate")] if nodes == 1 else launcher(1, "generate")
+    weights = Path(model_json).resolve().parent
     has = installed(alone)
     if not has.build:
         raise UserError(alone[0], "has no vLLM", "install envs/generate.txt, or give the model as an endpoint")
     model = read_json(model_json)
     variables = server_environment(has)
     # The keeper knows its folder.
-    python = alone if nodes == 1 else launcher(nodes, "generate", variables=variables, step=Path("{folder}/step"))
+    python = alone if nodes == 1 else launcher(
+        nodes, "generate", variables=variables, folders=[weights], step=Path("{folder}/step")
+    )
     command = server_command(model_json, engine, python, has.build == "cpu", nodes)
     devices = {name: os.environ.get(name) for name in ("CUDA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES")}
     return running(
