@@ -1,6 +1,6 @@
 import pytest
 from thoughtline.common.errors import UserError
-from thoughtline.traces.engine import engine_options, option, revision_text
+from thoughtline.traces.engine import engine_options, node_options, option, revision_text
 
 ENGINE = {
     "dtype": "float32",
@@ -49,3 +49,15 @@ def test_forms():
 
 def test_revision_depends_on_weights_and_engine():
     assert len({revision_text("a", {}), revision_text("b", {}), revision_text("a", ENGINE)}) == 3
+
+
+def test_several_nodes_share_tensor_and_pipeline_parallel_workers():
+    engine = {"arguments": {"tensor-parallel-size": 4, "pipeline_parallel_size": 2}}
+    assert node_options(engine, 2) == [
+        *("--nnodes", "2", "--node-rank", "{node_rank}", "--master-addr", "{first_node}"),
+        *("--master-port", "{master_port}", "--distributed-executor-backend", "mp"),
+    ]
+    with pytest.raises(UserError, match=r"tensor_parallel_size 4 x pipeline_parallel_size 2 = 8 workers.*by 3 nodes"):
+        node_options(engine, 3)
+    with pytest.raises(UserError, match=r"engine\.arguments\.nnodes"):
+        option("nnodes", 2)
