@@ -64,9 +64,12 @@ def spec_of(words):
 
 def test_containers_see_the_machines_binds_options_and_variables_and_nothing_else(outside_slurm, monkeypatch, tmp_path):
     (tmp_path / "site.yaml").write_text(MACHINE)
+    (tmp_path / "work").mkdir()
     monkeypatch.setenv(launch.CONTAINERS, str(tmp_path / "images"))
     monkeypatch.setenv(launch.MACHINE, str(tmp_path / "site.yaml"))
-    spec = spec_of(launcher(2, "train", variables={"OMP_NUM_THREADS": "8", "GLOO_SOCKET_IFNAME": "lo"}))
+    monkeypatch.chdir(tmp_path)
+    variables = {"OMP_NUM_THREADS": "8", "GLOO_SOCKET_IFNAME": "lo"}
+    spec = spec_of(launcher(2, "train", variables=variables, folders=[tmp_path / "work"]))
     own = {
         "SLURM_NODEID": "1",
         "SLURM_STEP_NODELIST": "n[3-4]",
@@ -80,7 +83,7 @@ def test_containers_see_the_machines_binds_options_and_variables_and_nothing_els
     assert words[words.index(image) :] == [image, "/opt/thoughtline/train/bin/python", "-m", "m", "--rank=1", "n3"]
     assert words[words.index("--pwd") + 1] == "/work" and "--nv" in words
     binds = [words[index + 1] for index, word in enumerate(words) if word == "--bind"]
-    assert binds == [str(launch.ROOT), "/work", "/proc"]
+    assert binds == [str(launch.ROOT), str(tmp_path), "/proc", str(tmp_path / "work")]
     passed = {key.removeprefix("APPTAINERENV_"): environ[key] for key in environ if key.startswith("APPTAINERENV_")}
     assert passed == {
         "NCCL_SOCKET_IFNAME": "ib0", "GLOO_SOCKET_IFNAME": "lo", "OMP_NUM_THREADS": "8", "CUDA_VISIBLE_DEVICES": "0,1",

@@ -103,7 +103,9 @@ def test_every_node_must_do():
 
 def test_nodes_tell_what_they_have(tmp_path):
     for rank in range(2):
-        subprocess.run([sys.executable, "-m", "thoughtline.models.hardware", str(tmp_path / f"{rank}.json")], check=True)
+        subprocess.run(
+            [sys.executable, "-m", "thoughtline.models.hardware", str(tmp_path / f"{rank}.json")], check=True
+        )
     assert read_nodes(tmp_path) == [this_node()] * 2
 
 

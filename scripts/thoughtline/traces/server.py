@@ -128,8 +128,10 @@ def serving(
     model = read_json(model_json)
     variables = server_environment(has)
     # The keeper knows its folder.
-    python = alone if nodes == 1 else launcher(
-        nodes, "generate", variables=variables, folders=[weights], step=Path("{folder}/step")
+    python = (
+        alone
+        if nodes == 1
+        else launcher(nodes, "generate", variables=variables, folders=[weights], step=Path("{folder}/step"))
     )
     command = server_command(model_json, engine, python, has.build == "cpu", nodes)
     devices = {name: os.environ.get(name) for name in ("CUDA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES")}
