@@ -187,7 +187,10 @@ def write_sharing_plans(jobs):
 def check_images(jobs):
     """Stop before the first of `jobs` if the images that they run in are missing, or cannot be run here."""
     try:
-        images.check(Path(job.container_img_url) for job in jobs if IN_CONTAINERS and job.container_img_url)
+        # Jobs that span nodes have none by Snakemake's account.
+        spread = {"train_model": image("train"), "generate_traces": image("generate")}
+        used = {job.container_img_url or spread.get(job.rule.name) for job in jobs if IN_CONTAINERS}
+        images.check(Path(each) for each in used if each)
     except UserError as error:
         raise WorkflowError(f"{error}") from None
 

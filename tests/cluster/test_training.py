@@ -1,0 +1,180 @@
+"""Training over two real nodes, stopped and gone on with elsewhere, and ended by Slurm's own clock."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shlex
+import subprocess
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from boot.layout import ACCOUNT
+from testbed import ROOT, field, run, state, wait_for
+
+ENDED = {"COMPLETED", "FAILED", "TIMEOUT", "CANCELLED", "NODE_FAIL", "OUT_OF_MEMORY"}
+IMAGES = ROOT / "containers/images"
+SETTINGS = {
+    "model": "student", "base": "tiny", "method": "sft", "dataset": "sums", "epochs": 4.0, "learning_rate": 1e-3,
+    "schedule": "cosine", "min_learning_rate_ratio": 0.1, "warmup_ratio": 0.1, "global_batch": 4, "micro_batch": 1,
+    "max_length": 128, "packing": False, "optimizer": "adamw", "betas": [0.9, 0.999], "epsilon": 1e-8,
+    "weight_decay": 0.01, "max_grad_norm": 1.0, "precision": "float32", "gradient_checkpointing": False, "seed": 7,
+    "save_steps": 3, "zero": {"stage": 3, "offload_optimizer": False, "offload_parameters": False}, "ranks": 2,
+    "code": "0", "environment": {"lock": "0"},
+}  # fmt: skip
+ROWS = pa.schema(
+    [
+        ("system", pa.string()),
+        ("conversations", pa.list_(pa.struct([("from", pa.string()), ("value", pa.string())]))),
+    ]
+)
+STEPS = 24
+"""22 rows, 4 a step, 4 epochs."""
+
+
+@pytest.fixture(scope="module")
+def material(tmp_path_factory, tiny_model) -> Path:
+    """A folder with a base model and a dataset of sums."""
+    folder = tmp_path_factory.mktemp("material")
+    settings = {
+        "model": "tiny", "hub": None, "package": None, "local": {"path": str(tiny_model)}, "licence": "CC0-1.0",
+        "credit": "the tests", "context_length": 1024, "code": "0", "environment": {"lock": "0"},
+    }  # fmt: skip
+    thoughtline = [ROOT / ".venv/driver/bin/python", "-m", "thoughtline"]
+    words = [*thoughtline, "models", "fetch", "--settings", json.dumps(settings), "--out", folder / "tiny"]
+    subprocess.run([*map(str, words)], check=True)
+    rng = random.Random(1)
+    rows = []
+    for _ in range(22):
+        a, b = rng.randint(1, 99), rng.randint(1, 99)
+        turns = [("user", f"What is {a} + {b}?"), ("assistant", f"The answer is {a + b}." * rng.randint(1, 4))]
+        rows.append({"system": None, "conversations": [{"from": who, "value": text} for who, text in turns]})
+    (folder / "sums/default").mkdir(parents=True)
+    pq.write_table(pa.Table.from_pylist(rows, schema=ROWS), folder / "sums/default/train.parquet")
+    return folder
+
+
+class Training:
+    """`thoughtline models train` in a job of its own."""
+
+    def __init__(self, material: Path, folder: Path) -> None:
+        self.material, self.folder, self.log = material, folder, folder / "log"
+        folder.mkdir(exist_ok=True)
+
+    def submit(self, nodes: int, *options: str, minutes: int = 15, containers: bool = False, **more) -> str:
+        """Submit it; returns the job's id."""
+        words = [ROOT / ".venv/driver/bin/python", "-m", "thoughtline", "models", "train", "--threads", "1"]
+        words += ["--settings", json.dumps({**SETTINGS, **more}), "--base", self.material / "tiny/model.json"]
+        words += ["--dataset", self.material / "sums", "--out", self.folder / "student", "--work", self.folder / "work"]
+        words += ["--nodes", nodes, *options]
+        variables = {"PYTHONPATH": ROOT / "scripts", "THOUGHTLINE_MACHINE": ROOT / "tests/cluster/testcluster.yaml"}
+        if containers:  # and no environment but the driver's on the host
+            variables |= {"THOUGHTLINE_CONTAINERS": IMAGES, "THOUGHTLINE_ENVS": self.folder / "none"}
+        script = self.folder / "job.sh"
+        lines = [f"export {name}={shlex.quote(str(value))}" for name, value in variables.items()]
+        script.write_text("\n".join(["#!/bin/bash", *lines, f"exec {shlex.join(map(str, words))}\n"]))
+        place = ["-A", ACCOUNT, "-p", "boost_usr_prod", f"-N{nodes}", f"-n{nodes}", "-t", str(minutes)]
+        options = ["--mem=4000", "--no-requeue", "--open-mode=append", "-o", str(self.log), "-D", str(ROOT)]
+        return run("sbatch", "--parsable", *place, *options, str(script))
+
+    def wait(self, job: str, seconds: float = 600) -> str:
+        """The exit code of a job, as Slurm has it (75:0)."""
+        wait_for("the training's end", lambda: state(job) in ENDED, seconds)
+        return field(job, "ExitCode")
+
+    def succeed(self, job: str) -> None:
+        """Wait for it, and have it end well."""
+        assert self.wait(job) == "0:0", self.log.read_text()[-4000:]
+
+    def steps(self) -> int:
+        """Steps that the current run has noted."""
+        path = self.folder / "work/steps.jsonl"
+        return path.read_text().count('"step"') if path.exists() else 0
+
+    def interrupt(self, job: str, after: int) -> None:
+        """Send SIGTERM to the command, as preemption does, once so many steps are done."""
+        wait_for("steps", lambda: self.steps() >= after or state(job) in ENDED, 400)
+        run("scancel", "--batch", "--signal=TERM", job)
+        assert self.wait(job) == "75:0", self.log.read_text()[-4000:]
+
+    def summary(self) -> dict:
+        """training.json."""
+        return json.loads((self.folder / "student/training.json").read_text())
+
+    def losses(self) -> list[float]:
+        """Of each step."""
+        lines = (self.folder / "student/training.jsonl").read_text().splitlines()
+        return [json.loads(line)["loss"] for line in lines]
+
+
+@pytest.fixture(scope="module")
+def alone(material, tmp_path_factory) -> Training:
+    """Two ranks on one node, undisturbed."""
+    training = Training(material, tmp_path_factory.mktemp("alone"))
+    training.succeed(training.submit(1))
+    return training
+
+
+def test_two_nodes_make_the_bytes_of_one(material, alone, tmp_path):
+    training = Training(material, tmp_path)
+    training.succeed(training.submit(2))
+    for name in ("model.json", "training.jsonl"):
+        assert (tmp_path / "student" / name).read_bytes() == (alone.folder / "student" / name).read_bytes()
+    assert (training.summary()["nodes"], training.summary()["ranks"]) == (2, 2)
+
+
+def test_a_checkpoint_of_two_nodes_goes_on_on_one_process(material, alone, tmp_path):
+    training = Training(material, tmp_path)
+    training.interrupt(training.submit(2), after=2)
+    training.succeed(training.submit(1, "--processes", "1"))
+    assert "written by 2 ranks, on 1" in training.log.read_text()
+    assert training.losses() == pytest.approx(alone.losses(), rel=1e-6)
+    first, second = training.summary()["segments"]
+    assert (first["nodes"], first["ranks"], second["nodes"], second["ranks"]) == (2, 2, 1, 1)
+    assert first["last_step"] == second["first_step"] and second["last_step"] == STEPS
+
+
+@pytest.mark.skipif(not (IMAGES / "train.sif").exists(), reason="needs the image train.sif: make containers")
+def test_in_containers_on_two_nodes_then_on_one(material, alone, tmp_path):
+    training = Training(material, tmp_path)
+    training.interrupt(training.submit(2, containers=True), after=2)
+    training.succeed(training.submit(2, "--processes", "4", containers=True))
+    assert "written by 2 ranks, on 4" in training.log.read_text()
+    assert training.losses() == pytest.approx(alone.losses(), rel=1e-6)
+
+
+def test_ranks_of_the_other_node_die_with_the_launcher(material, tmp_path):
+    training = Training(material, tmp_path)
+    job = training.submit(2, epochs=500.0)
+    wait_for("steps", lambda: training.steps() >= 1 or state(job) in ENDED, 400)
+    assert ranks_of(training) == 2
+    run("scancel", "--batch", "--signal=KILL", job)
+    wait_for("the end of all ranks", lambda: ranks_of(training) == 0, 60)
+
+
+def ranks_of(training: Training) -> int:
+    """Living ranks on all nodes, which share this machine's kernel."""
+    work = os.fsencode(training.folder / "work")
+    count = 0
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = path.read_bytes().split(b"\0")
+        except OSError:
+            continue
+        count += b"thoughtline.models.sft" in words and work in words and b"torch.distributed.run" not in words
+    return count
+
+
+def test_a_segment_stops_before_slurm_ends_it_and_the_next_goes_on(material, tmp_path):
+    training = Training(material, tmp_path)
+    reached = [0]
+    for _ in range(2):
+        # --minutes says more than Slurm grants: Slurm's own clock counts.
+        job = training.submit(2, "--minutes", "60", minutes=2, epochs=500.0, save_steps=100000)
+        assert training.wait(job) == "75:0", (state(job), training.log.read_text()[-4000:])
+        steps = [int(path.name.split("-")[1]) for path in (tmp_path / "work/run").glob("checkpoint-*")]
+        reached.append(max(steps))
+    assert 0 < reached[1] < reached[2]
