@@ -45,8 +45,8 @@ def test_loss_of_a_batch_is_the_sum_over_its_rows(model_folder, expected, packed
 
 
 def test_log_rows_keep_what_is_reproducible():
-    step = {"step": 1, "epoch": 0.5, "loss": 2.0, "learning_rate": 0.1, "grad_norm": 1.0, "num_input_tokens_seen": 9}
+    step = {"step": 1, "epoch": 0.4999, "loss": 2.0, "learning_rate": 0.1, "grad_norm": 1.0}
     history = [{**step, "train_runtime": 12.3}, {"step": 1, "train_loss": 2.0}]
-    assert log_rows(history) == [
-        {"step": 1, "epoch": 0.5, "loss": 2.0, "learning_rate": 0.1, "grad_norm": 1.0, "tokens": 9}
-    ]
+    (row,) = log_rows(history, [4, 4, 4, 4], global_batch=2, seed=1)
+    assert row == {"step": 1, "epoch": 0.5, "loss": 2.0, "learning_rate": 0.1, "grad_norm": 1.0, "tokens": 8}
+    assert log_rows([], [4], global_batch=2, seed=1) == []

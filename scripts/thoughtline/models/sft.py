@@ -167,15 +167,20 @@ def control_callback(work: Path, save_steps: int, save_first: bool) -> Any:
     return Control()
 
 
-def log_rows(history: list[dict[str, Any]], trainer: Any) -> list[dict[str, Any]]:
-    """The trainer's log as rows of training.jsonl: step, epoch, loss, learning_rate, grad_norm, tokens seen so far."""
+def log_rows(history: list[dict[str, Any]], lengths: list[int], global_batch: int, seed: int) -> list[dict[str, Any]]:
+    """The trainer's log as rows of training.jsonl: step, epoch, loss, learning_rate, grad_norm, tokens seen so far.
+
+    Args:
+        lengths: tokens of each sequence.
+        global_batch: sequences of a step.
+        seed: of their order.
+    """
     kept = [row for row in history if "loss" in row]
-    batch = trainer.global_batch
-    tokens = order.tokens_seen(trainer.lengths, batch, trainer.args.data_seed, max(row["step"] for row in kept))
+    tokens = order.tokens_seen(lengths, global_batch, seed, max((row["step"] for row in kept), default=0))
     return [
         {
             **{key: row.get(key) for key in ("step", "loss", "learning_rate", "grad_norm")},
-            "epoch": order.epochs_seen(len(trainer.lengths), batch, row["step"]),
+            "epoch": order.epochs_seen(len(lengths), global_batch, row["step"]),
             "tokens": tokens[row["step"] - 1],
         }
         for row in kept
@@ -277,7 +282,8 @@ def train(plan: dict[str, Any], work: Path) -> None:
                 "tokens_in_rows": sum(len(row["input_ids"]) for row in rows),
                 "trained_tokens_in_rows": sum(label != IGNORED for row in rows for label in row["labels"]),
             }
-            write_json(work / FINISHED, {"log": log_rows(state.log_history, trainer), "facts": facts})
+            log = log_rows(state.log_history, trainer.lengths, trainer.global_batch, settings["seed"])
+            write_json(work / FINISHED, {"log": log, "facts": facts})
 
 
 def main() -> None:
