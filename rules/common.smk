@@ -73,7 +73,7 @@ def image(environment):
 
 
 def image_unless_spread(environment, demand):
-    """The image of a rule whose jobs may span nodes: None for such a job, which starts it on each node by itself."""
+    """The image where jobs may span nodes; None for one that does, since it starts containers on each node by itself."""
     return lambda wildcards: None if PLACER.place(demand(wildcards)).nodes > 1 else image(environment)
 
 

@@ -64,10 +64,11 @@ def spec_of(words):
 
 def test_containers_see_the_machines_binds_options_and_variables_and_nothing_else(outside_slurm, monkeypatch, tmp_path):
     (tmp_path / "site.yaml").write_text(MACHINE)
-    (tmp_path / "work").mkdir()
+    for name in ("cwd", "work"):
+        (tmp_path / name).mkdir()
     monkeypatch.setenv(launch.CONTAINERS, str(tmp_path / "images"))
     monkeypatch.setenv(launch.MACHINE, str(tmp_path / "site.yaml"))
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.chdir(tmp_path / "cwd")
     variables = {"OMP_NUM_THREADS": "8", "GLOO_SOCKET_IFNAME": "lo"}
     spec = spec_of(launcher(2, "train", variables=variables, folders=[tmp_path / "work"]))
     own = {
@@ -77,13 +78,13 @@ def test_containers_see_the_machines_binds_options_and_variables_and_nothing_els
         "SECRET": "x",
         "APPTAINERENV_X": "y",
     }
-    words, environ = node_command(spec, ["-m", "m", "--rank={node_rank}", "{first_node}"], own, "/work")
+    words, environ = node_command(spec, ["-m", "m", "--rank={node_rank}", "{first_node}"], own, str(tmp_path / "cwd"))
     image = str(tmp_path / "images" / "train.sif")
     assert words[:3] == ["apptainer", "exec", "--cleanenv"]
     assert words[words.index(image) :] == [image, "/opt/thoughtline/train/bin/python", "-m", "m", "--rank=1", "n3"]
-    assert words[words.index("--pwd") + 1] == "/work" and "--nv" in words
+    assert words[words.index("--pwd") + 1] == str(tmp_path / "cwd") and "--nv" in words
     binds = [words[index + 1] for index, word in enumerate(words) if word == "--bind"]
-    assert binds == [str(launch.ROOT), str(tmp_path), "/proc", str(tmp_path / "work")]
+    assert binds == [str(tmp_path / "cwd"), str(launch.ROOT), str(tmp_path / "work"), "/proc"]
     passed = {key.removeprefix("APPTAINERENV_"): environ[key] for key in environ if key.startswith("APPTAINERENV_")}
     assert passed == {
         "NCCL_SOCKET_IFNAME": "ib0", "GLOO_SOCKET_IFNAME": "lo", "OMP_NUM_THREADS": "8", "CUDA_VISIBLE_DEVICES": "0,1",

@@ -102,10 +102,9 @@ def _site(folders: Iterable[Path]) -> dict[str, Any]:
     from .variables import container_environment
 
     machine = load_machine(os.environ.get(MACHINE) or "local")
-    seen = [each for folder in [Path.cwd(), *folders] for each in visible_folders(machine, os.environ, folder)]
     return {
         "arguments": machine.containers.arguments if machine.containers else [],
-        "folders": list(dict.fromkeys(seen)),
+        "folders": visible_folders(machine, os.environ, map(str, folders)),
         "variables": container_environment(os.environ, machine),
     }
 
@@ -163,7 +162,7 @@ def node_command(
     if not spec["image"]:
         return [spec["python"], *words], {**environ, **chosen}
     chosen |= {name: value for name, value in environ.items() if OF_A_NODE.fullmatch(name)}
-    binds = [word for folder in spec["folders"] for word in ("--bind", folder)]
+    binds = [word for folder in [cwd, *spec["folders"]] for word in ("--bind", folder)]
     run = ["apptainer", "exec", "--cleanenv", *binds, "--pwd", cwd, *spec["arguments"], spec["image"]]
     # As variables.carried, which is not at hand here: only what was chosen gets through --cleanenv.
     kept = {key: value for key, value in environ.items() if not key.startswith(("APPTAINERENV_", "SINGULARITYENV_"))}
