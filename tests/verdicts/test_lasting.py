@@ -49,3 +49,11 @@ def test_may_last(program):
 )
 def test_may_not(program):
     assert not may_last(program)
+
+
+@pytest.mark.parametrize(
+    "piece",
+    ["a.", "a[", "a[b", "from sys import ", "a.b(", "import ", "a ", "=a.", "(((a.b", "[", "a.append(", "from ", " "],
+)
+def test_a_megabyte_is_looked_at_in_no_time(piece):
+    may_last("import a\n" + piece * (1_000_000 // len(piece)))  # minutes, if it grew with the square
