@@ -18,7 +18,7 @@ export UV_SYSTEM_CERTS ?= 1
 TORCH_BACKEND := $(if $(wildcard $(addsuffix /torch-*+cpu-*.whl,$(PIP_FIND_LINKS))),,--torch-backend cpu)
 UV := .venv/uv/bin/uv
 
-.PHONY: help setup demo containers test cluster-packages test-cluster lint clean locks reference bench-verify
+.PHONY: help setup demo containers test cluster-packages test-cluster demo-slurm lint clean locks reference bench-verify
 
 help:  ## list what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -56,6 +56,11 @@ cluster-packages:  ## install what the test cluster needs: Slurm, munge, MariaDB
 
 test-cluster: setup  ## bring up a real Slurm cluster, run the cluster tests on it, take it down (root)
 	@tests/cluster/with-cluster $(DRIVER)/python -m pytest tests/cluster
+
+demo-slurm: setup  ## the demo recipe on the test cluster, every job in its image (root; after make containers)
+	@tests/cluster/with-cluster $(DRIVER)/snakemake --profile slurm --jobs 2 --slurm-init-seconds-before-status-checks 5 \
+	  --config machine=tests/cluster/testcluster.yaml account=iscrc_test recipe=$(RECIPE) results=results/on-slurm
+	@$(DRIVER)/thoughtline scores show $$($(DRIVER)/thoughtline recipe paths $(RECIPE) scores --results results/on-slurm)
 
 lint: setup  ## ruff, snakefmt, snakemake --lint
 	@$(DRIVER)/ruff check scripts tests bench

@@ -64,7 +64,7 @@ if workflow.output_settings.dryrun and not (shutil.which("apptainer") or shutil.
 os.environ[launch.MACHINE] = CONFIG.machine
 
 # `thoughtline` stands beside the Python that runs Snakemake, also when its folder is not on the PATH; an image has its own.
-shell.prefix(f"[ -d /.singularity.d ] || export PATH={shlex.quote(os.path.dirname(sys.executable))}:$PATH; ")
+shell.prefix(f"set -euo pipefail; [ -d /.singularity.d ] || export PATH={shlex.quote(os.path.dirname(sys.executable))}:$PATH; ")
 
 
 def image(environment):

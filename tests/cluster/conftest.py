@@ -1,6 +1,7 @@
 """Tests on the real cluster: run them with `make test-cluster`, or `tests/cluster/with-cluster python -m pytest tests/cluster`."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -46,17 +47,26 @@ def tiny_model(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def on_slurm(tmp_path_factory, tiny_model):
-    """The tiny pipeline, run once on the cluster."""
-    workspace = ClusterWorkspace(tmp_path_factory.mktemp("slurm"), tiny_model)
+def images():
+    """The folder of container images; None where they have not been built."""
+    folder = Path(os.environ.get("THOUGHTLINE_CONTAINERS", ROOT / "containers/images"))
+    there = all((folder / f"{name}.sif").is_file() for name in ("data", "verify", "generate", "train"))
+    return folder if there and shutil.which("apptainer") else None
+
+
+@pytest.fixture(scope="session")
+def on_slurm(tmp_path_factory, tiny_model, images):
+    """The tiny pipeline, run once on the cluster: in images where there are some (make containers), else in .venv/."""
+    workspace = ClusterWorkspace(tmp_path_factory.mktemp("slurm"), tiny_model, images)
     workspace.start().succeed(seconds=900)
     return workspace
 
 
 @pytest.fixture(scope="session")
-def on_login(tmp_path_factory, tiny_model):
-    """The tiny pipeline, run once without Slurm."""
+def on_login(tmp_path_factory, tiny_model, images):
+    """The tiny pipeline, run once without Slurm, in the same images or environments."""
     workspace = Workspace(tmp_path_factory.mktemp("local"), tiny_model)
-    done = workspace.snakemake()
+    workspace.environment |= {"THOUGHTLINE_CONTAINERS": str(images)} if images else {}
+    done = workspace.snakemake(*(("--software-deployment-method", "apptainer") if images else ()))
     assert done.returncode == 0, done.stdout[-8000:]
     return workspace

@@ -22,8 +22,8 @@ PROGRAM = "```python\nimport time\ntime.sleep({seconds})\ndef f(x):\n    return 
 class SlowVerdicts:
     """ROWS programs that sleep SECONDS each, judged one after the other by `verify_traces`."""
 
-    def __init__(self, workspace: ClusterWorkspace, hungry: str = "") -> None:
-        """`hungry`: the middle one of the programs, instead of one that sleeps."""
+    def __init__(self, workspace: ClusterWorkspace, middle: str = "") -> None:
+        """`middle`: the program in the middle, instead of one that sleeps."""
         self.workspace = workspace
         self.journal = workspace.path("work/verdicts/teacher/code-train/0000/journal.jsonl")
         self.log = workspace.path("logs/verdicts/teacher/code-train/0000.log")
@@ -38,8 +38,8 @@ class SlowVerdicts:
             "tests": json.dumps({"inputs": [[1]], "outputs": [2], "fn_name": "f"}),
         }  # fmt: skip
         programs = [PROGRAM.format(seconds=SECONDS, number=number) for number in range(ROWS)]
-        if hungry:
-            programs[ROWS // 2] = hungry
+        if middle:
+            programs[ROWS // 2] = middle
         traces = [
             {
                 **dict.fromkeys(TRACES.names),

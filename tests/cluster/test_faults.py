@@ -31,6 +31,18 @@ def timeout(slow):
     return {"driver": driver, "seen": seen}
 
 
+def out_of_memory(slow):
+    """One of the programs, all right by itself, is too large for the job beside it."""
+    slow.workspace.edit(
+        "scripts/thoughtline/machines/demands.py",
+        '"verdicts": Demand(cpus=4, mem_mb=8000',
+        '"verdicts": Demand(cpus=4, mem_mb=900',
+    )
+    driver = slow.start()
+    driver.succeed()
+    return {"driver": driver}
+
+
 def preemption(slow):
     driver = slow.start("--config", "qos=scavenge", "exclude_nodes=lrdn0001,lrdn0002")
     job = driver.first_job()
@@ -157,8 +169,9 @@ def queue_of(slow):
     return [line for line in run("squeue", "-h", "-o", "%i %Z").splitlines() if str(slow.workspace.folder) in line]
 
 
+HUNGRY = "```python\ndef f(x):\n    kept = b'x' * (1000 << 20)\n    return x + 1\n```"
 SCENARIOS = [
-    timeout, preemption, node_loss, out_of_time, killed_driver, killed_before_start, cancelled, purged, full, two_writers,
+    timeout, out_of_memory, preemption, node_loss, out_of_time, killed_driver, killed_before_start, cancelled, purged, full, two_writers,
 ]  # fmt: skip
 AT_ONCE = 6
 
@@ -171,7 +184,7 @@ def ran(cluster, tmp_path_factory):
     with ThreadPoolExecutor(AT_ONCE) as pool:
 
         def go(scenario):
-            slow = SlowVerdicts(ClusterWorkspace(tmp_path_factory.mktemp(scenario.__name__), model))
+            slow = SlowVerdicts(ClusterWorkspace(tmp_path_factory.mktemp(scenario.__name__), model), HUNGRY)
             # Two nodes are for those who lose them.
             away = {"exclude_nodes": ["lrdn0002", "lrdn0003"], "execution": {"workers": 1}}
             slow.workspace.site(machine="testcluster", account=ACCOUNT, **away)
@@ -203,6 +216,14 @@ def test_a_job_that_hit_its_limit_is_retried_and_goes_on(ran):
     seen = ran[timeout]()
     assert len(seen["driver"].jobs()) == 2
     assert seen["slow"].reused()[-1] >= seen["seen"]
+
+
+def test_a_job_out_of_memory_gets_more_and_judges_nobody_by_it(ran):
+    seen = ran[out_of_memory]()
+    first, second = seen["driver"].jobs()
+    assert int(field(second, "MinMemoryNode").rstrip("M")) == 2 * int(field(first, "MinMemoryNode").rstrip("M"))
+    assert state(first) == "FAILED" and "oom-kill" in seen["slow"].told()
+    assert seen["slow"].reused()[1] >= ROWS // 2
 
 
 @pytest.mark.parametrize("scenario", [preemption, node_loss], ids=["preemption", "node_loss"])

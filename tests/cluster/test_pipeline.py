@@ -4,6 +4,7 @@ import re
 
 from boot.layout import NODES
 from test_interruption import artifacts  # of tests/pipeline
+from thoughtline.common.files import sha256_file
 
 
 def test_the_same_bytes_as_without_slurm(on_slurm, on_login):
@@ -22,6 +23,12 @@ def test_sidecars_name_their_jobs_and_nodes(on_slurm):
         hosts.add(record["host"]["name"])
     assert len(jobs) > 15
     assert len(hosts) >= 2 and hosts <= set(NODES)
+
+
+def test_jobs_run_in_images_where_there_are_some(on_slurm, images):
+    record = on_slurm.sidecar("verdicts/teacher/code-train/0000.parquet")
+    known = images and sha256_file(images / "verify.sif")
+    assert record["container_sha256"] == known
 
 
 def test_nothing_is_left_to_do(on_slurm):

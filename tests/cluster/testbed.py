@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import re
@@ -113,16 +114,22 @@ class Driver:
 
 
 class ClusterWorkspace(Workspace):
-    """A workspace of tests/pipeline whose jobs go to the test cluster, by the profile for any Slurm."""
+    """A workspace of tests/pipeline whose jobs go to the test cluster, by the profile for any Slurm.
+
+    With `images`, a folder of container images, jobs run in these; else in the environments of .venv/.
+    """
 
     profile = "profiles/testcluster"
 
-    def __init__(self, folder: Path, model: Path) -> None:
+    def __init__(self, folder: Path, model: Path, images: Path | None = None) -> None:
         super().__init__(folder, model)
         shutil.copy(ROOT / "tests/cluster/testcluster.yaml", folder / "machines/testcluster.yaml")
         profile = yaml.safe_load((folder / "profiles/slurm/config.yaml").read_text())
         profile |= QUICK
-        del profile["software-deployment-method"]  # environments of .venv/ on the shared file system
+        if images:
+            self.environment |= {"THOUGHTLINE_CONTAINERS": str(images), "THOUGHTLINE_ENVS": str(folder / "nowhere")}
+        else:
+            del profile["software-deployment-method"]
         (folder / self.profile).mkdir()
         (folder / self.profile / "config.yaml").write_text(yaml.safe_dump(profile))
         self.site(machine="testcluster", account=ACCOUNT)
@@ -130,6 +137,15 @@ class ClusterWorkspace(Workspace):
     def site(self, **keys: Any) -> None:
         """Write site.yaml."""
         (self.folder / "site.yaml").write_text(yaml.safe_dump(keys))
+
+    def clone(self, folder: Path) -> ClusterWorkspace:
+        """A copy of it as it is, results included, in a folder beside its own."""
+        shutil.copytree(self.folder, folder, symlinks=True, dirs_exist_ok=True)
+        other = copy.copy(self)
+        other.folder = folder
+        old, new = str(self.folder), str(folder)
+        other.environment = {key: value.replace(old, new) for key, value in self.environment.items()}
+        return other
 
     def start(self, *arguments: str) -> Driver:
         """Start Snakemake."""

@@ -77,6 +77,30 @@ class Group:
             self._folder.rmdir()
 
 
+def limits_reached() -> int:
+    """How often this process' own group or one above it, say that of its Slurm job, has reached its memory limit so far.
+
+    Version 2 counts when somebody had to be killed for it, version 1 also when giving back caches was enough. 0 without groups.
+    """
+    for controller, name, pattern in (
+        ("memory", "memory.failcnt", r"(\d+)"),
+        ("", "memory.events.local", r"^oom (\d+)"),
+    ):
+        with contextlib.suppress(OSError):
+            path = _own(controller)
+            if path is None:
+                continue
+            folder, count, seen = ROOT / controller / path.lstrip("/"), 0, False
+            while folder != ROOT.parent:
+                with contextlib.suppress(OSError):
+                    found = re.search(pattern, (folder / name).read_text(encoding="ascii"), re.M)
+                    count, seen = count + int(found[1] if found else 0), True
+                folder = folder.parent
+            if seen:
+                return count
+    return 0
+
+
 def _sweep(base: Path) -> None:
     """Remove groups whose maker was killed before it could."""
     for folder in base.glob("thoughtline-*"):

@@ -20,6 +20,7 @@ from ..common.journal import Journal
 from ..common.lease import Lease
 from ..common.progress import Progress
 from ..common.rows import QUESTIONS, TRACES, VERDICTS, read_rows, write_rows
+from .cgroups import limits_reached
 from .pool import Lending, run_jobs
 from .verdict import Closing, Verdict, Verifier, excerpt, fingerprint_of
 
@@ -122,6 +123,21 @@ def key_of(question: dict[str, Any], trace: dict[str, Any]) -> str:
     return digest([*(question[name] for name in judged_by), *trace.values()], 32)
 
 
+def require_memory(batch: list[tuple[str, dict[str, Any]]], before: int) -> None:
+    """Refuse verdicts on programs that may have been killed because the job, not the program, had too little memory.
+
+    Raises:
+        UserError: the job has reached its limit since `before` (limits_reached), and a program of `batch` was killed.
+    """
+    killed = [row for _, row in batch if row["reason"] == "memory_limit" or '"exit":-9' in row["evidence"]]
+    if killed and limits_reached() > before:
+        raise UserError(
+            "memory",
+            f"the job reached its limit, so nothing is known of {len(killed)} programs that were killed",
+            "run it again with more (mem_mb); all other verdicts are kept",
+        )
+
+
 def jobs_of(
     questions_path: Path, traces_path: Path, verifier: str = "none"
 ) -> dict[str, tuple[dict[str, Any], dict[str, Any]]]:
@@ -199,7 +215,9 @@ def verify_traces(
             return key, row_of(trace, judged(verifier, question, trace), verifier)
 
         with Progress(len(jobs), label, "verdicts", len(found)) as progress:
+            before = limits_reached()
             for batch in run_jobs(left, lambda: load(settings, options), one, workers, deadline.check):
+                require_memory(batch, before)
                 # A failure of the verifier is not remembered: another run may do better.
                 journal.append(*({"key": key, "row": row} for key, row in batch if row["status"] != "error"))
                 found.update(batch)
