@@ -54,10 +54,18 @@ def images():
     return folder if there and shutil.which("apptainer") else None
 
 
+def shortened(workspace):
+    """The base model is not evaluated, to save engines; the training is long enough to be cut into segments."""
+    workspace.edit("recipes/tiny.yaml", "evaluate: [noise, student]", "evaluate: [student]")
+    workspace.edit("recipes/tiny.yaml", "  compare:\n    - {title: What training changed, a: noise, b: student}\n", "")
+    workspace.edit("recipes/tiny.yaml", "        epochs: 1\n", "        epochs: 8\n")
+    return workspace
+
+
 @pytest.fixture(scope="session")
 def on_slurm(tmp_path_factory, tiny_model, images):
     """The tiny pipeline, run once on the cluster: in images where there are some (make containers), else in .venv/."""
-    workspace = ClusterWorkspace(tmp_path_factory.mktemp("slurm"), tiny_model, images)
+    workspace = shortened(ClusterWorkspace(tmp_path_factory.mktemp("slurm"), tiny_model, images))
     workspace.start().succeed(seconds=900)
     return workspace
 
@@ -65,7 +73,7 @@ def on_slurm(tmp_path_factory, tiny_model, images):
 @pytest.fixture(scope="session")
 def on_login(tmp_path_factory, tiny_model, images):
     """The tiny pipeline, run once without Slurm, in the same images or environments."""
-    workspace = Workspace(tmp_path_factory.mktemp("local"), tiny_model)
+    workspace = shortened(Workspace(tmp_path_factory.mktemp("local"), tiny_model))
     workspace.environment |= {"THOUGHTLINE_CONTAINERS": str(images)} if images else {}
     done = workspace.snakemake(*(("--software-deployment-method", "apptainer") if images else ()))
     assert done.returncode == 0, done.stdout[-8000:]

@@ -1,5 +1,7 @@
 """A training that Slurm cuts into segments gives the weights of one that nobody interrupts."""
 
+import shutil
+
 import pytest
 from testbed import field, wait_for
 
@@ -12,45 +14,34 @@ def newest_checkpoint(workspace):
     return max(steps, default=0)
 
 
-def train(workspace):
-    """Many steps, many checkpoints."""
-    workspace.edit("recipes/tiny.yaml", "        epochs: 1\n", "        epochs: 20\n")
-    return workspace.start(f"results/tiny/{STUDENT}/model.json")
-
-
 @pytest.fixture(scope="module")
-def trained(on_slurm, tmp_path_factory):
-    """(uninterrupted, in segments, the latter's number of segments as Slurm counts them)."""
-    whole, chain = (on_slurm.clone(tmp_path_factory.mktemp(name)) for name in ("whole", "chain"))
-    for workspace in (whole, chain):
-        assert not workspace.path(f"work/{STUDENT}/run").exists()
-    first, second = train(whole), train(chain)
-    job, last = second.first_job(), 0
+def chain(on_slurm, tmp_path_factory):
+    """The student of `on_slurm`, trained again, in segments."""
+    workspace = on_slurm.clone(tmp_path_factory.mktemp("chain"))
+    for folder in (STUDENT, f"work/{STUDENT}"):
+        shutil.rmtree(workspace.path(folder), ignore_errors=True)
+    driver = workspace.start(f"results/tiny/{STUDENT}/model.json")
+    job, last = driver.first_job(), 0
     for segment in range(1, SEGMENTS):
-        last = wait_for("a new checkpoint", lambda last=last: (step := newest_checkpoint(chain)) > last and step)
+        wait_for("a new checkpoint", lambda last=last: newest_checkpoint(workspace) > last)
         # What the job itself does when its time is nearly over: limits of whole minutes would take the test minutes.
-        chain.path(f"work/{STUDENT}/stop").touch()
+        workspace.path(f"work/{STUDENT}/stop").touch()
         wait_for("the next segment", lambda segment=segment: field(job, "Restarts") == str(segment))
-        last = newest_checkpoint(chain)
-    first.succeed()
-    second.succeed()
-    assert second.jobs() == [job]
-    return whole, chain, int(field(job, "Restarts")) + 1
+        last = newest_checkpoint(workspace)
+    driver.succeed()
+    assert driver.jobs() == [job]
+    assert int(field(job, "Restarts")) == SEGMENTS - 1
+    return workspace
 
 
-def test_segments_are_one_job(trained):
-    _, chain, segments = trained
-    assert segments == SEGMENTS
-    told = next((chain.folder / "results/slurm_logs/rule_train_model").rglob("*.log")).read_text()
+def test_segments_are_one_job(chain):
+    logs = (chain.folder / "results/slurm_logs/rule_train_model").rglob("*.log")
+    told = max(logs, key=lambda log: log.stat().st_mtime).read_text()
     assert told.count("goes back to the queue") == SEGMENTS - 1 and "going on from checkpoint-" in told
 
 
-def test_the_same_weights(trained):
-    whole, chain, _ = trained
-    files = sorted(path.name for path in whole.path(f"{STUDENT}/weights").iterdir())
+def test_the_same_weights(chain, on_slurm):
+    files = sorted(path.name for path in on_slurm.path(f"{STUDENT}/weights").iterdir())
     assert "model.safetensors" in files
-    for name in files:
-        assert (whole.path(f"{STUDENT}/weights") / name).read_bytes() == (
-            chain.path(f"{STUDENT}/weights") / name
-        ).read_bytes(), name
-    assert whole.path(f"{STUDENT}/training.jsonl").read_bytes() == chain.path(f"{STUDENT}/training.jsonl").read_bytes()
+    for name in (*(f"weights/{file}" for file in files), "training.jsonl"):
+        assert chain.path(f"{STUDENT}/{name}").read_bytes() == on_slurm.path(f"{STUDENT}/{name}").read_bytes(), name

@@ -24,7 +24,7 @@ from workspace import DRIVER, ROOT, Workspace
 RESULTS = "results/tiny"
 QUICK = {
     # The nodes share the cores of one machine, and whoever tests waits for the polls.
-    "jobs": 3,
+    "jobs": 4,
     "slurm-init-seconds-before-status-checks": 1,
     "seconds-between-status-checks": 1,
     "latency-wait": 10,
