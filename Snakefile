@@ -21,7 +21,7 @@ onstart:
     jobs = list(workflow.dag.needrun_jobs())
     check_images(jobs)
     check_staging(jobs)
-    if ON_CLUSTER:
+    if ON_CLUSTER and workflow.non_local_exec:
         take_over()
     if SHARING:
         write_sharing_plans(jobs)
