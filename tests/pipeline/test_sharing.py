@@ -7,8 +7,8 @@ from workspace import Workspace
 SHARDS = [f"results/tiny/traces/teacher/math-train/000{number}.parquet" for number in (0, 1)]
 
 
-def test_one_engine_answers_both_shards(finished, tmp_path, tiny_model):
-    workspace = Workspace(tmp_path, tiny_model)
+def test_one_engine_answers_both_shards(finished, tmp_path, tiny_model, staged):
+    workspace = Workspace(tmp_path, tiny_model, staged)
     run = workspace.snakemake("--config", "machine=slurm", "account=none", "--", *SHARDS)
     assert run.returncode == 0, run.stdout[-8000:]
     plan = json.loads((tmp_path / "results/tiny/work/sharing/teacher/plan.json").read_text())
