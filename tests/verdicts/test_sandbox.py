@@ -152,7 +152,7 @@ LEAVES = {
     "closed_streams": "import sys\nprint(2 * int(input()))\nsys.stdin.close()\nsys.stdout.close()\n",
     "closed_descriptors": "import os\nprint(2 * int(input()), flush=True)\nos.closerange(0, 200)\n",
     "replaced_stdout": "import io, sys\nn = int(input())\nprint(2 * n)\nsys.stdout.flush()\nsys.stdout = io.StringIO()\n",
-    "recursion_limit": "import sys\nassert sys.getrecursionlimit() == 1000\nsys.setrecursionlimit(50000)\nprint(2 * int(input()))\n",
+    "recursion_limit": "import sys\nassert sys.getrecursionlimit() < 2000\nsys.setrecursionlimit(50000)\nprint(2 * int(input()))\n",
     "exits": "import sys\nprint(2 * int(input()))\nsys.exit(0)\n",
     "exits_at_once": "import os\nprint(2 * int(input()), flush=True)\nos._exit(0)\n",
     "random": "import random\nassert abs(random.random() - FIRST) < 1e-12\nprint(2 * int(input()))\n",
