@@ -45,3 +45,16 @@ def test_the_same_weights(chain, on_slurm):
     assert "model.safetensors" in files
     for name in (*(f"weights/{file}" for file in files), "training.jsonl"):
         assert chain.path(f"{STUDENT}/{name}").read_bytes() == on_slurm.path(f"{STUDENT}/{name}").read_bytes(), name
+
+
+def test_a_finished_model_comes_back_without_training(chain):
+    """Snakemake removes the outputs of a job that it starts again, also when only its driver was gone at the end."""
+    weights = chain.path(f"{STUDENT}/weights/model.safetensors")
+    before, made_by = weights.read_bytes(), chain.sidecar(f"{STUDENT}/model.json")["slurm"]["slurm_job_id"]
+    driver = chain.start(f"results/tiny/{STUDENT}/model.json", "--forcerun", "train_model")
+    driver.succeed()
+    assert len(driver.jobs()) == 1
+    assert weights.read_bytes() == before
+    assert chain.sidecar(f"{STUDENT}/model.json")["slurm"]["slurm_job_id"] == made_by
+    log = next((chain.folder / "results/slurm_logs/rule_train_model").rglob(f"{driver.jobs()[0]}.log"))
+    assert "an earlier run of this job has finished it" in log.read_text()

@@ -41,8 +41,8 @@ def _top(outputs: Sequence[Path]) -> Path:
     return Path(os.path.commonpath([Path(output).absolute().parent for output in outputs]))
 
 
-def keep(work: Path, outputs: Sequence[Path], folders: Sequence[Path] = ()) -> None:
-    """Link a finished job's files into WORK/finished/; call it while the lease is held.
+def keep(work: Path, outputs: Sequence[Path], folders: Sequence[Path] = ()) -> bool:
+    """Link a finished job's files into WORK/finished/ (in a Slurm job; False elsewhere); call it while the lease is held.
 
     Args:
         work: the job's work folder.
@@ -50,7 +50,7 @@ def keep(work: Path, outputs: Sequence[Path], folders: Sequence[Path] = ()) -> N
         folders: folders that belong to them, below the folder that all outputs lie in (weights, say).
     """
     if not _in_slurm():
-        return
+        return False
     top, fresh = _top(outputs), work / f".{FOLDER}.part"
     shutil.rmtree(fresh, ignore_errors=True)
     files = {each.absolute() for output in map(Path, outputs) for each in (output, sidecar_path(output))}
@@ -60,6 +60,7 @@ def keep(work: Path, outputs: Sequence[Path], folders: Sequence[Path] = ()) -> N
     shutil.rmtree(work / FOLDER, ignore_errors=True)
     os.replace(fresh, work / FOLDER)
     sync_directory(work)
+    return True
 
 
 def restore(work: Path, outputs: Sequence[Path], settings: dict[str, Any]) -> bool:

@@ -19,6 +19,7 @@ from ..common.command import Record, deadline_of, recorded, settings_of
 from ..common.deadline import Deadline
 from ..common.errors import OutOfTime, UserError
 from ..common.files import atomic_directory, read_json, sha256_file, write_json, write_text
+from ..common.finished import FOLDER, keep, restore
 from ..common.lease import Lease
 from ..common.progress import Progress
 from ..machines.launch import CONTAINERS, free_port, launcher, time_left
@@ -345,9 +346,17 @@ def run(args: Namespace) -> None:
     read_conversations(args.dataset)
     work = (args.work or args.out.with_name(f".{args.out.name}.work")).resolve()
     outputs = [args.out / name for name in ("model.json", "training.jsonl", "training.json")]
-    with Lease(work), recorded(outputs, [args.base, rows_path(args.dataset)], settings) as record:
-        prepare_work(work, header(settings, base, args.dataset))
-        if not (work / sft.FINISHED).is_file():
-            run_ranks(settings, base, args.dataset.resolve(), work, where, deadline)
-        publish(args.out, work, settings, base, record)
-    shutil.rmtree(work)
+    with Lease(work):
+        if restore(work, outputs, settings):
+            return
+        with recorded(outputs, [args.base, rows_path(args.dataset)], settings) as record:
+            prepare_work(work, header(settings, base, args.dataset))
+            if not (work / sft.FINISHED).is_file():
+                run_ranks(settings, base, args.dataset.resolve(), work, where, deadline)
+            publish(args.out, work, settings, base, record)
+        kept = keep(work, outputs, [args.out / WEIGHTS])
+        for each in work.iterdir():
+            if each.name not in ("lease", FOLDER):
+                shutil.rmtree(each) if each.is_dir() else each.unlink()
+    if not kept:
+        shutil.rmtree(work)

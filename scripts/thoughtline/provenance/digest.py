@@ -24,6 +24,7 @@ CANNOT_CHANGE_RESULTS = frozenset(
         "common.deadline",
         "common.errors",
         "common.lease",
+        "common.finished",
         "common.command",
         "common.environments",
         "provenance.sidecar",
