@@ -5,6 +5,7 @@ configfile: "config.yaml"
 
 
 include: "rules/common.smk"
+include: "rules/preflight.smk"
 include: "rules/stage.smk"
 include: "rules/questions.smk"
 include: "rules/models.smk"
@@ -22,6 +23,7 @@ onstart:
     check_images(jobs)
     check_staging(jobs)
     if ON_CLUSTER and workflow.non_local_exec:
+        check_arrays(jobs)
         take_over()
     if SHARING:
         write_sharing_plans(jobs)

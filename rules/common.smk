@@ -8,11 +8,10 @@ import sys
 from pathlib import Path
 
 from thoughtline.common.errors import UserError
-from thoughtline.common.files import write_json
 from thoughtline.machines import images, launch, segments
 from thoughtline.machines.demands import Demands, has_internet
 from thoughtline.machines.leftovers import Leftovers
-from thoughtline.machines.load import known_machines, load_machine
+from thoughtline.machines.load import load_machine
 from thoughtline.machines.place import RESOURCES, Placer
 from thoughtline.machines.variables import key_variables
 from thoughtline.provenance.sidecar import git_state
@@ -20,7 +19,6 @@ from thoughtline.recipe import order, settings as recipe_settings
 from thoughtline.recipe.execution import Execution, site_settings, with_site
 from thoughtline.recipe.load import load
 from thoughtline.recipe.paths import Paths
-from thoughtline.stage.reach import why_unreachable
 
 try:
     CONFIG = Execution.read(with_site(config, workflow.config_settings.config, site_settings(Path.cwd())))
@@ -119,42 +117,6 @@ def threads_of(demand, here):
     return lambda wildcards, attempt: PLACER.place(demand(wildcards), attempt).cpus
 
 
-def take_over():
-    """Be this folder's only driver, and see to the jobs that an earlier one left in the queue."""
-    try:
-        told = LEFTOVERS.take_over(Path.cwd(), Path(R, "work/driver"))
-    except UserError as error:
-        raise WorkflowError(f"{error}") from None
-    if told:
-        print(told, file=sys.stderr)
-
-
-def check_submission():
-    """Stop before the first job of a run for which something is missing that planning can do without."""
-    if MACHINE.scheduler.account == "required" and not CONFIG.account:
-        raise WorkflowError(f"config: account: is missing, and {MACHINE.name} charges every job to one; give --config account=NAME, or the key in site.yaml")
-    if workflow.non_local_exec and not MACHINE.is_slurm:
-        raise WorkflowError(
-            f"config: machine: is {MACHINE.name}, but jobs are to be submitted; name the cluster, --config machine=NAME (known: {', '.join(known_machines())})"
-        )
-
-
-def check_staging(jobs):
-    """Stop before the first job of a run if the hub is needed and cannot be reached, or a revision only holds its place."""
-    needs = PATHS.needs()
-    missing = sorted({needs[job.output.manifest] for job in jobs if job.rule.name == "stage_repository"}, key=str)
-    try:
-        for need in missing:
-            need.must_be_pinned(f"{CONFIG.recipe}: {need.id}")
-    except UserError as error:
-        raise WorkflowError(f"{error}") from None
-    if missing and not has_internet(MACHINE) and (why := why_unreachable()):
-        raise WorkflowError(
-            f"not staged in {CONFIG.stage}/: {'; '.join(map(str, missing))}. The hub cannot be reached from here: {why}. On a machine with internet run"
-            f" `snakemake --profile {MACHINE.name} stage`, or `thoughtline stage fetch {CONFIG.recipe} --stage {CONFIG.stage}`, and copy that folder here"
-        )
-
-
 def later(function, *arguments):
     """The value of `function`, asked for when a job needs it: each job loads these rules, and digests of code that it never runs cost time."""
     return lambda wildcards: function(*arguments)
@@ -175,24 +137,6 @@ def priority_of(kind, on_one_machine):
     if not ON_CLUSTER:
         return on_one_machine
     return lambda wildcards: getattr(order, f"priority_of_{kind}")(RECIPE, wildcards.answerer, wildcards.set)
-
-
-def write_sharing_plans(jobs):
-    """Tell the trace jobs of this run which shards they may answer for each other."""
-    wanted = [tuple(job.wildcards_dict[key] for key in ("answerer", "set", "shard")) for job in jobs if job.rule.name == "generate_traces"]
-    for path, plan in order.sharing_plans(RECIPE, PATHS, wanted).items():
-        write_json(path, plan)
-
-
-def check_images(jobs):
-    """Stop before the first of `jobs` if the images that they run in are missing, or cannot be run here."""
-    try:
-        # Jobs that span nodes have none by Snakemake's account.
-        spread = {"train_model": image("train"), "generate_traces": image("generate")}
-        used = {job.container_img_url or spread.get(job.rule.name) for job in jobs if IN_CONTAINERS}
-        images.check(Path(each) for each in used if each)
-    except UserError as error:
-        raise WorkflowError(f"{error}") from None
 
 
 wildcard_constraints:

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -54,6 +55,19 @@ class SlowVerdicts:
         write_rows(self.traces, traces, TRACES, ["question_id", "sample"])
         for path in (self.questions, self.traces):
             Path(f"{path}.prov.json").write_text("{}\n")
+
+    def copy_shard(self, shards: int) -> list[str]:
+        """Make `shards` equal shards of it; returns the verdicts' names."""
+        self.workspace.edit(
+            "recipes/tiny.yaml",
+            "  code-train:\n    domain: code\n",
+            f"  code-train:\n    domain: code\n    shards: {shards}\n",
+        )
+        for number in range(1, shards):
+            for path in (self.questions, self.traces):
+                for suffix in ("", ".prov.json"):
+                    shutil.copy(f"{path}{suffix}", f"{path.with_name(f'{number:04d}.parquet')}{suffix}")
+        return [VERDICTS.replace("0000", f"{number:04d}") for number in range(shards)]
 
     def start(self, *arguments: str):
         """Start a driver that wants the verdicts and nothing else."""

@@ -192,9 +192,19 @@ def end_step(path: Path) -> None:
     path.unlink()
 
 
+def job_of(environment: Mapping[str, str]) -> str | None:
+    """The id of the Slurm job that we are part of; ARRAY_TASK in an array, whose last task bears the number of all.
+
+    >>> job_of({"SLURM_JOB_ID": "7", "SLURM_ARRAY_JOB_ID": "7", "SLURM_ARRAY_TASK_ID": "4"})
+    '7_4'
+    """
+    array, task = environment.get("SLURM_ARRAY_JOB_ID"), environment.get("SLURM_ARRAY_TASK_ID")
+    return f"{array}_{task}" if array and task else environment.get("SLURM_JOB_ID")
+
+
 def time_left() -> float:
     """Seconds until this job's time limit by Slurm's own clock; infinity without Slurm, or if it does not say."""
-    ask = ["squeue", "--noheader", f"--jobs={os.environ.get('SLURM_JOB_ID')}", "--format=%L"]
+    ask = ["squeue", "--noheader", f"--jobs={job_of(os.environ)}", "--format=%L"]
     if in_slurm():
         with contextlib.suppress(OSError, subprocess.TimeoutExpired):  # no Slurm commands inside containers
             return seconds_of(subprocess.run(ask, capture_output=True, text=True, timeout=60).stdout.strip())

@@ -11,10 +11,11 @@ import atexit
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, MutableMapping
+from collections.abc import MutableMapping
 from pathlib import Path
 
 from ..common.command import AGAIN
+from .launch import job_of
 
 
 def requeue(job: str) -> bool:
@@ -53,8 +54,3 @@ def watch(work: Path, environment: MutableMapping[str, str] = os.environ) -> Non
     mark.unlink(missing_ok=True)
     environment[AGAIN] = str(mark)
     atexit.register(_go_on, mark, job)
-
-
-def job_of(environment: Mapping[str, str]) -> str | None:
-    """The id of the Slurm job that we are part of."""
-    return environment.get("SLURM_JOB_ID")

@@ -68,7 +68,7 @@ def node_words(module: str, nodes: int, ranks: int, port: int, work: Path) -> li
     return [*run, *meet, "-m", module, str(work)]
 
 
-def _tail(path: Path, lines: int = 25) -> str:
+def _tail(path: Path, lines: int = 80) -> str:
     return "\n".join(path.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])
 
 

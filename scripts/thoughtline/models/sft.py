@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import faulthandler
 import json
 import os
 import resource
@@ -289,6 +290,7 @@ def train(plan: dict[str, Any], work: Path) -> None:
 def main() -> None:
     """Entry point of a rank."""
     die_with_parent()
+    faulthandler.enable()  # a crash in native code shows where in the log
     work = Path(sys.argv[1])
     try:
         train(read_json(work / PLAN), work)
@@ -299,9 +301,21 @@ def main() -> None:
         with contextlib.suppress(FileExistsError), open(work / CRASH, "x", encoding="utf-8") as stream:
             stream.write(traceback.format_exc())
         raise
+    leave()
+
+
+def leave() -> None:
+    """End this rank, once all ranks are done, without tearing down what native libraries keep in threads.
+
+    A rank that unwinds while another closes its connections has been seen to abort, seldom, after all was written; torchrun
+    takes that for the failure of all.
+    """
     import torch
 
-    torch.distributed.destroy_process_group()
+    torch.distributed.barrier()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,71 @@
+# Before the first job: what would stop a run later stops it now, and an earlier driver's jobs are taken over.
+from thoughtline.common.files import write_json
+from thoughtline.machines import arrays
+from thoughtline.machines.load import known_machines
+from thoughtline.stage.reach import why_unreachable
+
+
+def check_submission():
+    """Stop before the first job of a run for which something is missing that planning can do without."""
+    if MACHINE.scheduler.account == "required" and not CONFIG.account:
+        raise WorkflowError(f"config: account: is missing, and {MACHINE.name} charges every job to one; give --config account=NAME, or the key in site.yaml")
+    if workflow.non_local_exec and not MACHINE.is_slurm:
+        raise WorkflowError(
+            f"config: machine: is {MACHINE.name}, but jobs are to be submitted; name the cluster, --config machine=NAME (known: {', '.join(known_machines())})"
+        )
+
+
+def check_images(jobs):
+    """Stop before the first of `jobs` if the images that they run in are missing, or cannot be run here."""
+    try:
+        # Jobs that span nodes have none by Snakemake's account.
+        spread = {"train_model": image("train"), "generate_traces": image("generate")}
+        used = {job.container_img_url or spread.get(job.rule.name) for job in jobs if IN_CONTAINERS}
+        images.check(Path(each) for each in used if each)
+    except UserError as error:
+        raise WorkflowError(f"{error}") from None
+
+
+def check_staging(jobs):
+    """Stop before the first job of a run if the hub is needed and cannot be reached, or a revision only holds its place."""
+    needs = PATHS.needs()
+    missing = sorted({needs[job.output.manifest] for job in jobs if job.rule.name == "stage_repository"}, key=str)
+    try:
+        for need in missing:
+            need.must_be_pinned(f"{CONFIG.recipe}: {need.id}")
+    except UserError as error:
+        raise WorkflowError(f"{error}") from None
+    if missing and not has_internet(MACHINE) and (why := why_unreachable()):
+        raise WorkflowError(
+            f"not staged in {CONFIG.stage}/: {'; '.join(map(str, missing))}. The hub cannot be reached from here: {why}. On a machine with internet run"
+            f" `snakemake --profile {MACHINE.name} stage`, or `thoughtline stage fetch {CONFIG.recipe} --stage {CONFIG.stage}`, and copy that folder here"
+        )
+
+
+def check_arrays(jobs):
+    """Stop before the first of `jobs` if arrays were asked for that could not do."""
+    rate = workflow.scheduling_settings.max_jobs_per_timespan
+    room = min(workflow.resource_settings.nodes, rate.max_jobs if rate else len(jobs))
+    if chosen := workflow.executor_settings.array_jobs:
+        asked = [(job.rule.name, " ".join(job.wildcards_dict.values()), dict(job.resources.items())) for job in jobs if not job.is_local]
+        try:
+            arrays.check(chosen, asked, room)
+        except UserError as error:
+            raise WorkflowError(f"{error}") from None
+
+
+def take_over():
+    """Be this folder's only driver, and see to the jobs that an earlier one left in the queue."""
+    try:
+        told = LEFTOVERS.take_over(Path.cwd(), Path(R, "work/driver"))
+    except UserError as error:
+        raise WorkflowError(f"{error}") from None
+    if told:
+        print(told, file=sys.stderr)
+
+
+def write_sharing_plans(jobs):
+    """Tell the trace jobs of this run which shards they may answer for each other."""
+    wanted = [tuple(job.wildcards_dict[key] for key in ("answerer", "set", "shard")) for job in jobs if job.rule.name == "generate_traces"]
+    for path, plan in order.sharing_plans(RECIPE, PATHS, wanted).items():
+        write_json(path, plan)
