@@ -9,9 +9,10 @@ import yaml
 from thoughtline.common.errors import UserError
 from thoughtline.recipe import settings
 from thoughtline.recipe.expand import expand, group
-from thoughtline.recipe.load import load, parse, read_yaml
+from thoughtline.recipe.load import load, parse
 from thoughtline.recipe.paths import Paths
 from thoughtline.recipe.reference import reference_page, schema_text
+from thoughtline.recipe.yaml_text import read_yaml
 
 ROOT = Path(__file__).parents[2]
 DEMO = yaml.safe_load((ROOT / "recipes/demo.yaml").read_text())

@@ -11,8 +11,8 @@ from pydantic import ValidationError
 
 from ..common.environments import ROOT
 from ..common.errors import UserError
-from ..recipe.load import place_of, read_yaml
 from ..recipe.mistakes import explained
+from ..recipe.yaml_text import place_of, read_yaml
 from .schema import Machine
 
 FOLDER = ROOT / "machines"

@@ -15,6 +15,8 @@ from . import settings
 from .load import load
 from .paths import Paths
 from .reference import reference_page, schema_text
+from .scale import DEFAULT as OVERLAY
+from .scale import scaled_text
 from .schema import Recipe
 
 
@@ -95,6 +97,16 @@ def _paths(args: argparse.Namespace) -> None:
     print("\n".join(paths.scores() if args.kind == "scores" else paths.targets()))
 
 
+def _scale(args: argparse.Namespace) -> None:
+    text = scaled_text(args.recipe, args.overlay)
+    if args.out is None:
+        print(text, end="")
+        return
+    write_text(args.out, text)
+    load(args.out)
+    print(f"{args.out}: run it with snakemake --profile profiles/local --config recipe={args.out}")
+
+
 def _reference(args: argparse.Namespace) -> None:
     write_text(args.docs / "recipe.schema.json", schema_text())
     write_text(args.docs / "reference.md", reference_page())
@@ -126,6 +138,16 @@ def register(verbs: argparse._SubParsersAction) -> None:
     paths.add_argument("kind", choices=("scores", "report"))
     paths.add_argument("--results", help="folder of all results (default: that of config.yaml)")
     paths.set_defaults(run=_paths)
+
+    scale = verbs.add_parser(
+        "scale", help="turn a recipe into a small one that runs here in minutes",
+        description="Write a recipe with the same graph of jobs and the same targets, on a small model and stand-in rows, as "
+        "an overlay says (docs/recipes.md). It needs no network and no accelerator.",
+    )  # fmt: skip
+    scale.add_argument("recipe", type=Path, metavar="RECIPE.yaml")
+    scale.add_argument("--overlay", type=Path, default=OVERLAY, help="default: recipes/scale/small.yaml")
+    scale.add_argument("--out", type=Path, metavar="SMALL.yaml", help="where to write it (default: print it)")
+    scale.set_defaults(run=_scale)
 
     reference = verbs.add_parser(
         "reference", help="write docs/recipe.schema.json and docs/reference.md from the schema"

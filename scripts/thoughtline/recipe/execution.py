@@ -9,8 +9,8 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, ConfigDict, Field, ValidationError
 
 from ..common.errors import UserError
-from .load import read_yaml
 from .schema import Strict
+from .yaml_text import read_yaml
 
 SITE_FILE = "site.yaml"
 LOCAL = "local"

@@ -676,6 +676,11 @@ class Targets(Strict):
 class Recipe(Strict):
     """An open reasoning-model release."""
 
+    extends: str | None = Field(
+        None,
+        description="Another recipe's file, relative to this one: only what differs from it is given here. Mappings merge "
+        "key by key, everything else replaces, `!replace` before a mapping replaces it too, null removes a key.",
+    )
     name: Name = Field(description="The recipe's name; results go to `results/{name}/`.")
     title: str = Field(description="One line for people.")
     description: str = Field("", description="What this reproduces, and where the figures come from.")

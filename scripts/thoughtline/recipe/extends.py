@@ -1,0 +1,104 @@
+"""`extends`: a recipe that says only in what it differs from another one.
+
+Mappings are merged key by key, at every depth. Anything else that the recipe gives (a value, a list) stands for the whole of
+what it meets; so does a mapping written `!replace {...}`. A key whose value is null is removed. The base may extend a
+further recipe.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..common.errors import UserError
+from .yaml_text import Replacing, place_of, read_yaml
+
+KEY = "extends"
+Keys = tuple[Any, ...]
+
+
+@dataclass
+class Layered:
+    """A recipe's data, and which file each part of them came from."""
+
+    path: Path
+    data: Any
+    origins: dict[Keys, Path] = field(default_factory=dict)
+
+    def file_of(self, keys: Keys) -> Path:
+        """The file that gave the value at `keys`, or whatever of it there is."""
+        for length in range(len(keys), 0, -1):
+            if keys[:length] in self.origins:
+                return self.origins[keys[:length]]
+        return self.path
+
+    def place(self, keys: Keys) -> str:
+        """File, line and path of a key."""
+        return place_of(self.file_of(keys), keys)
+
+
+def _plain(value: Any) -> Any:
+    """`value` without the marks that only merging reads."""
+    if isinstance(value, dict):
+        return {key: _plain(each) for key, each in value.items()}
+    return [_plain(each) for each in value] if isinstance(value, list) else value
+
+
+def merged(base: Layered, own: dict[Any, Any], path: Path) -> Layered:
+    """`own`, the data of the file `path`, on top of `base`; neither is changed."""
+    origins: dict[Keys, Path] = {}
+
+    def merge(below: dict[Any, Any], above: dict[Any, Any], at: Keys) -> dict[Any, Any]:
+        found = {}
+        for key in [*below, *(key for key in above if key not in below)]:
+            here = (*at, key)
+            if key not in above:
+                origins[here] = base.file_of(here)
+                origins.update({keys: file for keys, file in base.origins.items() if keys[: len(here)] == here})
+                found[key] = below[key]
+                continue
+            origins[here] = path
+            value = above[key]
+            if isinstance(value, dict) and not isinstance(value, Replacing) and isinstance(below.get(key), dict):
+                found[key] = merge(below[key], value, here)
+            elif value is not None or key not in below:
+                found[key] = _plain(value)
+        return found
+
+    return Layered(path, merge(base.data, own, ()), origins)
+
+
+def read_layers(path: Path, above: tuple[Path, ...] = ()) -> Layered:
+    """The data of a recipe's file on top of those that it extends; `extends` itself is no part of them.
+
+    Args:
+        path: the recipe's file. The path that `extends` gives is relative to its folder.
+        above: the files that led here.
+
+    Raises:
+        UserError: a file cannot be read, extends itself, or keeps the name of its base.
+    """
+    data = read_yaml(path)
+    if not isinstance(data, dict):
+        raise UserError(str(path), "is no mapping of keys", "start from recipes/demo.yaml")
+    if KEY not in data:
+        return Layered(path, _plain(data))
+    own = {key: value for key, value in data.items() if key != KEY}
+    if not isinstance(data[KEY], str) or not data[KEY]:
+        raise UserError(place_of(path, (KEY,)), f"{data[KEY]!r} is no path", "name the file of another recipe")
+    below = Path(path.parent, data[KEY])
+    chain = (*above, path)
+    if below.resolve() in {each.resolve() for each in chain}:
+        names = " -> ".join(each.name for each in (*chain, below))
+        raise UserError(place_of(path, (KEY,)), f"goes in a circle: {names}", "one recipe must stand by itself")
+    if not below.is_file():
+        raise UserError(place_of(path, (KEY,)), f"there is no file {str(below)!r}", f"a path from {path.parent}/")
+    base = read_layers(below, chain)
+    if own.get("name", base.data.get("name")) == base.data.get("name"):
+        raise UserError(
+            place_of(path, ("name",)),
+            f"is that of the recipe that it extends, {base.data.get('name')!r}: their results would share a folder",
+            "give it a name of its own",
+        )
+    return merged(base, own, path)

@@ -1,0 +1,219 @@
+"""A recipe scaled down: the same graph of jobs and the same targets, on a small model and a handful of rows.
+
+What an overlay (recipes/scale/*.yaml) replaces: all weights and services by one small model, every source by a stand-in of its
+domain, and whatever makes a run long (rows, samples, shards, tokens, steps, ranks). What it keeps: every question set, benchmark, trace run,
+dataset, stage, verifier, prompt, learning rate and comparison.
+
+Three things cannot stay. `where`, `take` and `filters` of a source speak of its own rows, so they go with it. A model that is next to never
+right would leave no row to train on, so the keep rules `correct`, `first_correct` and `shortest_correct` become `all`, `first` and `shortest`:
+verdicts are made, but keep nothing out; and for the same reason what drops rows by length or by rating from below lets everything pass. Published
+scores are left out, for what is scored is not what was published.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import Field, ValidationError
+
+from ..common.environments import ROOT
+from ..common.errors import UserError
+from .extends import read_layers
+from .load import validated
+from .mistakes import explained
+from .schema import Domain, Model, Name, Recipe, Sampling, Source, Strict, TraceRun, Zero
+from .yaml_text import place_of, read_yaml
+
+DEFAULT = ROOT / "recipes/scale/small.yaml"
+
+KEEP = {"correct": "all", "first_correct": "first"}
+"""Keep rules that need correct traces -> those that do not."""
+
+LARGEST_ENTRIES = 1000
+"""Seeds of stand-ins are this far apart."""
+
+
+class Standins(Strict):
+    """Rows of one domain, for training and for benchmarks: the two must be disjoint."""
+
+    train: Source = Field(description="Stands for each source of a training set.")
+    benchmark: Source = Field(description="Stands for each source of a benchmark.")
+
+
+class Training(Strict):
+    """Settings of every training stage; the others stay."""
+
+    epochs: float = Field(gt=0, description="At most this many epochs.")
+    max_length: int = Field(ge=8, description="At most this cutoff in tokens.")
+    global_batch: int = Field(ge=1, description="Rows an optimiser step.")
+    micro_batch: int = Field(ge=1, description="Rows a rank holds at once.")
+    ranks: int = Field(ge=1, description="Processes.")
+    precision: str = Field(description="Training precision: float32 or bfloat16.", pattern="^(float32|bfloat16)$")
+    save_steps: int = Field(ge=1, description="Steps between checkpoints.")
+    zero: Zero = Field(Zero(), description="DeepSpeed ZeRO settings.")
+
+
+class Overlay(Strict):
+    """What a recipe becomes when it is scaled down."""
+
+    name: Name = Field(description="Put behind the recipe's name.")
+    model: Model = Field(description="Stands for all published weights and services.")
+    questions: int = Field(ge=1, description="At most this many questions of a training set.")
+    benchmarks: int = Field(ge=1, description="At most this many questions of a benchmark.")
+    shards: int = Field(ge=1, description="At most this many shards of a set.")
+    samples: int = Field(ge=1, description="At most this many samples of a question.")
+    max_tokens: int = Field(ge=1, description="At most this many tokens of a reply.")
+    stop: list[str] = Field([], description="Further stop strings, so that replies end before they are cut off.")
+    training: Training = Field(description="Every training stage.")
+    standins: dict[Domain, Standins] = Field(description="Rows by domain.")
+
+
+def read_overlay(path: Path) -> Overlay:
+    """The overlay of a file.
+
+    Raises:
+        UserError: it cannot be read or is not valid.
+    """
+    try:
+        return Overlay.model_validate(read_yaml(path))
+    except ValidationError as error:
+        raise explained(error, Overlay, lambda keys: place_of(path, keys, "overlay"), "this file") from None
+
+
+class Scaling:
+    """Turns the parts of one recipe into small ones."""
+
+    def __init__(self, overlay: Overlay) -> None:
+        self.overlay = overlay
+        self._sources = 0
+
+    def source(self, source: Source, domain: str, kind: str) -> Source:
+        """The stand-in of a source; each is drawn by another seed."""
+        if domain not in self.overlay.standins:
+            raise UserError(f"standins.{domain}", "is missing in the overlay", "give rows of this domain")
+        if source.fields.instructions or source.fields.turns:
+            raise UserError(
+                f"standins.{domain}", "have neither instructions nor several turns", "leave such a benchmark out"
+            )
+        chosen: Source = getattr(self.overlay.standins[domain], kind)
+        self._sources += 1
+        update: dict[str, Any] = {}
+        if chosen.reasoning_gym:
+            seed = chosen.reasoning_gym.seed + LARGEST_ENTRIES * self._sources
+            update["reasoning_gym"] = chosen.reasoning_gym.model_copy(update={"seed": seed})
+        elif chosen.take:
+            update["take"] = chosen.take.model_copy(update={"seed": self._sources})
+        return chosen.model_copy(update=update)
+
+    def question_set(self, chosen: Any, kind: str, limit: int) -> Any:
+        """A training set or benchmark."""
+        update: dict[str, Any] = {
+            "sources": {key: self.source(each, chosen.domain, kind) for key, each in chosen.sources.items()},
+            "shards": min(chosen.shards, self.overlay.shards),
+            "limit": min(chosen.limit or limit, limit),
+        }
+        if chosen.verifier:
+            update["verifier"] = self.verifier(chosen.verifier)
+        if getattr(chosen, "samples", None):
+            update["samples"] = self.samples(chosen.samples)
+        if getattr(chosen, "sampling", None):
+            update["sampling"] = self.sampling(chosen.sampling)
+        return chosen.model_copy(update=update)
+
+    def samples(self, number: int) -> int:
+        """A number of samples a question."""
+        return min(number, self.overlay.samples)
+
+    def sampling(self, sampling: Sampling) -> Sampling:
+        """Sampling parameters."""
+        return sampling.model_copy(
+            update={
+                "max_tokens": min(sampling.max_tokens, self.overlay.max_tokens),
+                "stop": list(dict.fromkeys([*sampling.stop, *self.overlay.stop])),
+            }
+        )
+
+    def verifier(self, verifier: Any) -> Any:
+        """A verifier: what a judge may write is shortened."""
+        update: dict[str, Any] = {}
+        if getattr(verifier, "judge", None):
+            update["judge"] = self.verifier(verifier.judge)
+        if getattr(verifier, "sampling", None):
+            update["sampling"] = self.sampling(verifier.sampling)
+        return verifier.model_copy(update=update)
+
+    def run(self, run: TraceRun) -> TraceRun:
+        """A trace run."""
+        return run.model_copy(update={"samples": self.samples(run.samples), "sampling": self.sampling(run.sampling)})
+
+    def model(self, model: Model) -> Model:
+        """A model: a student's stages, or the small model for everybody else."""
+        if model.base is None:
+            return self.overlay.model
+        new = self.overlay.training
+        fixed = {
+            key: getattr(new, key)
+            for key in ("global_batch", "micro_batch", "ranks", "precision", "save_steps", "zero")
+        }
+        stages = [
+            stage.model_copy(
+                update={
+                    **fixed,
+                    "epochs": min(stage.epochs, new.epochs),
+                    "max_length": min(stage.max_length, new.max_length),
+                }
+            )
+            for stage in model.stages
+        ]
+        return model.model_copy(update={"stages": stages, "engine": None})
+
+    def dataset(self, dataset: Any) -> Any:
+        """A dataset, without what would drop every row of a model that is next to never right."""
+        return dataset.model_copy(update={"keep": KEEP.get(dataset.keep, dataset.keep)})
+
+    def recipe(self, recipe: Recipe) -> Recipe:
+        """The whole of it, not expanded."""
+        overlay = self.overlay
+        evaluation = recipe.evaluation
+        return recipe.model_copy(
+            update={
+                "name": f"{recipe.name}-{overlay.name}",
+                "title": f"Scaled down ({overlay.name}): {recipe.title}",
+                "description": f"The graph of the recipe {recipe.name} on a small model and a handful of stand-in rows: it shows that "
+                "everything runs, and nothing about the release.",
+                "models": {name: self.model(each) for name, each in recipe.models.items()},
+                "questions": {
+                    name: self.question_set(each, "train", overlay.questions) for name, each in recipe.questions.items()
+                },
+                "benchmarks": {
+                    name: self.question_set(each, "benchmark", overlay.benchmarks)
+                    for name, each in recipe.benchmarks.items()
+                },
+                "traces": {name: self.run(each) for name, each in recipe.traces.items()},
+                "verdicts": {domain: self.verifier(each) for domain, each in recipe.verdicts.items()},
+                "datasets": {name: self.dataset(each) for name, each in recipe.datasets.items()},
+                "evaluation": evaluation
+                and evaluation.model_copy(
+                    update={
+                        "samples": self.samples(evaluation.samples),
+                        "sampling": self.sampling(evaluation.sampling),
+                    }
+                ),
+            }
+        )
+
+
+def scaled_text(path: Path, overlay: Path = DEFAULT) -> str:
+    """YAML of the recipe of `path`, scaled down by an overlay; it stands by itself.
+
+    Raises:
+        UserError: the recipe or the overlay is not valid, or the overlay lacks rows of a domain.
+    """
+    layers = read_layers(path)
+    validated(layers)  # says what is wrong with the recipe itself
+    small = Scaling(read_overlay(overlay)).recipe(Recipe.model_validate(layers.data))
+    content = small.model_dump(mode="json", exclude_defaults=True)
+    head = f"# Made of {path.name} by `thoughtline recipe scale` with {overlay.name}.\n"
+    return head + yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=140)
