@@ -95,5 +95,7 @@ def test_an_overlay_without_the_domain(tmp_path):
         scaled_text(ROOT / "recipes/openthinker.yaml", path)
     data["standins"]["math"]["trian"] = data["standins"]["math"].pop("train")
     path.write_text(yaml.safe_dump(data))
-    with pytest.raises(UserError, match=r"overlay\.yaml:\d+: standins\.(math|chat)\.trian: unknown key; did you mean 'train'"):
+    with pytest.raises(
+        UserError, match=r"overlay\.yaml:\d+: standins\.(math|chat)\.trian: unknown key; did you mean 'train'"
+    ):
         scaled_text(ROOT / "recipes/openthinker.yaml", path)
