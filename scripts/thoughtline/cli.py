@@ -23,6 +23,7 @@ NOUNS = {
     "report": "write the report",
     "containers": "build the images that rules run in",
     "machines": "show what a site offers, compare it with what Slurm says",
+    "plan": "what a recipe will take on a machine: tokens, GPU-hours, jobs, storage, money, and whether it fits",
 }
 
 
@@ -36,9 +37,11 @@ def parser_of(noun: str | None) -> argparse.ArgumentParser:
     for name, text in NOUNS.items():
         sub = nouns.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
         if name == noun:
-            importlib.import_module(f".{name}.cli", __package__).register(
-                sub.add_subparsers(dest="verb", required=True, metavar="VERB")
-            )
+            commands = importlib.import_module(f".{name}.cli", __package__)
+            if hasattr(commands, "register_noun"):  # its verbs may be left out
+                commands.register_noun(sub)
+            else:
+                commands.register(sub.add_subparsers(dest="verb", required=True, metavar="VERB"))
     return parser
 
 

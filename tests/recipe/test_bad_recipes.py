@@ -47,6 +47,10 @@ MISTAKES = {
         change("verdicts", "code", "second", value=2),
         r"verdicts\.code\.code\.second: unknown key; did you mean 'seconds'",
     ),
+    "expecting a set that is not there": (
+        change("expect", value={"rows": {"algebra": 10}}),
+        r"expect\.rows\.algebra: the recipe has no 'algebra'; known: .*math-train",
+    ),
     "missing key": (change("targets", remove=True), r"targets: is missing; every recipe needs this key"),
     "missing key of a part": (
         change("traces", "teacher", "sampling", "max_tokens", remove=True),

@@ -23,6 +23,7 @@ ENVIRONMENTS = {
     "scores": "data",
     "report": "data",
     "containers": "driver",
+    "plan": "driver",
 }
 """Noun of the command line -> name of its environment."""
 

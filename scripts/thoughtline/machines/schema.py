@@ -41,6 +41,23 @@ class Scheduler(Sourced):
     )
 
 
+class GpuSpeed(Sourced):
+    """What a GPU can do at most, as its data sheet has it. The planner reckons with it; no job does."""
+
+    bf16_tflops: float = Field(gt=0, description="Dense bfloat16 matrix products, 10^12 FLOPs a second.")
+    fp8_tflops: float | None = Field(
+        None, gt=0, description="Dense FP8 matrix products, 10^12 FLOPs a second; left out where the GPU has none."
+    )
+    bandwidth_gb_s: float = Field(gt=0, description="Bandwidth of its memory, 10^9 bytes a second.")
+
+
+class Price(Sourced):
+    """What a node's GPUs cost."""
+
+    gpu_hour: float = Field(gt=0, description="A GPU for an hour.")
+    currency: str = Field("USD", description="ISO 4217.", pattern=r"^[A-Z]{3}$")
+
+
 class NodeShape(Sourced):
     """One kind of node."""
 
@@ -49,9 +66,13 @@ class NodeShape(Sourced):
     gpus: int = Field(0, ge=0, description="GPUs.")
     gpu: str | None = Field(None, description="What they are.")
     gpu_memory_mb: int | None = Field(None, ge=1, description="Memory of one GPU, MB.")
+    gpu_speed: GpuSpeed | None = Field(None, description="What one GPU can do; without it nothing can be planned here.")
+    price: Price | None = Field(None, description="What its GPUs cost, where they cost money.")
 
     @model_validator(mode="after")
     def _gpus(self) -> NodeShape:
+        if not self.gpus and (self.gpu_speed or self.price):
+            raise ValueError("gpu_speed and price are those of GPUs, and this node has none")
         if bool(self.gpus) != (self.gpu is not None) or bool(self.gpus) != (self.gpu_memory_mb is not None):
             raise ValueError("gpus, gpu and gpu_memory_mb go together")
         return self
@@ -122,6 +143,9 @@ class Storage(Sourced):
     backup: bool = Field(False, description="Whether it is backed up.")
     purge_days: int | None = Field(None, ge=1, description="Files are deleted at this age, days.")
     use: str = Field(description="What belongs there, and what does not.", min_length=1)
+    holds: list[Literal["results", "stage"]] = Field(
+        [], description="Which folders of a run are kept there; the planner compares their size with the quota."
+    )
 
 
 class PublishedImage(Strict):

@@ -452,6 +452,23 @@ def _sets(recipe: Recipe) -> Iterator[Problem]:
                     )
 
 
+def _expect(recipe: Recipe) -> Iterator[Problem]:
+    """What is expected must be of something that the recipe has."""
+    expect = recipe.expect
+    if expect is None:
+        return
+    sets = {**recipe.questions, **recipe.benchmarks}
+    answerers = {**expand(recipe).models, **recipe.models, **recipe.traces}
+    for key, known in (("rows", sets), ("replies", answerers), ("datasets", recipe.datasets)):
+        for name in getattr(expect, key):
+            if name not in known:
+                yield ("expect", key, name), f"the recipe has no {name!r}", _known(known)
+    for name, value in expect.replies.items():
+        for set_name in value if isinstance(value, dict) else ():
+            if set_name not in sets:
+                yield ("expect", "replies", name, set_name), f"the recipe has no {set_name!r}", _known(sets)
+
+
 CHECKS = (
     _names,
     _models,
@@ -465,6 +482,7 @@ CHECKS = (
     _targets,
     _sets,
     _credits,
+    _expect,
 )
 
 

@@ -1,0 +1,125 @@
+"""What a recipe will have: questions, replies, rows of datasets. From artifacts where they exist, else from `expect`, else from what its sources say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ..common.errors import UserError
+from ..recipe.order import tokens_of
+from ..recipe.paths import Paths
+from ..recipe.schema import Expect, ExpectedTokens, QuestionSet, Recipe
+from ..recipe.settings import answerer, question_set
+from .done import Done
+from .lengths import Lengths, mixed
+
+
+def _lengths(value: float | ExpectedTokens) -> Lengths:
+    return Lengths.of(value.mean, value.median) if isinstance(value, ExpectedTokens) else Lengths.of(value)
+
+
+def _lines(path: Path) -> int | None:
+    """Rows of a local JSONL file; None where it is none, or not there."""
+    return path.read_bytes().count(b"\n") if path.suffix == ".jsonl" and path.is_file() else None
+
+
+def counted(chosen: QuestionSet) -> int | None:
+    """Rows that a set has at most, as far as the recipe itself says; None where a source is on the hub."""
+    total = 0
+    for source in chosen.sources.values():
+        rows = (
+            source.reasoning_gym.size
+            if source.reasoning_gym
+            else _lines(Path(source.local.path))
+            if source.local
+            else None
+        )
+        if source.take and not source.take.per:
+            rows = source.take.count if rows is None else min(rows, source.take.count)
+        if rows is None:
+            return chosen.limit
+        total += rows
+    if chosen.partition:
+        total = round(total * len(set(chosen.partition.keep)) / chosen.partition.parts)
+    return total if chosen.limit is None else min(total, chosen.limit)
+
+
+class Expected:
+    """What a recipe will have."""
+
+    def __init__(self, recipe: Recipe, paths: Paths, done: Done, probed: dict[str, Any]) -> None:
+        self._recipe, self._paths, self._done = recipe, paths, done
+        self._expect = recipe.expect or Expect()
+        self._probed = probed.get("generation", {})
+
+    def check(self) -> None:
+        """Raises UserError: question sets whose size nobody knows, all of them."""
+        missing = [name for name in self._paths.sets_in_use() if self._rows(name) is None]
+        if missing:
+            raise UserError(
+                "expect.rows",
+                f"how many questions there are of {', '.join(missing)} is not known",
+                "give each a number (docs/plan.md)",
+            )
+
+    def _rows(self, set_name: str) -> int | None:
+        known = self._done.questions(set_name)
+        if known is None:
+            known = self._expect.rows.get(set_name)
+        return counted(question_set(self._recipe, set_name)) if known is None else known
+
+    def rows(self, set_name: str) -> int:
+        """Questions of a set."""
+        return self._rows(set_name) or 0
+
+    @property
+    def prompt(self) -> float:
+        """Tokens of a prompt."""
+        return self._expect.prompt_tokens
+
+    def replies(self, name: str, set_name: str) -> Lengths:
+        """Lengths of the replies of an answerer on a set, cut off where its sampling cuts."""
+        how = answerer(self._recipe, name, set_name)
+        limit = how["sampling"].max_tokens
+        done = self._done.traces(name, set_name)
+        if done.mean:
+            return Lengths.of(done.mean, done.median, limit)
+        if set_name in (probed := self._probed.get(name, {}).get("replies", {})):
+            return Lengths.of(probed[set_name]["mean"], probed[set_name]["median"], limit)
+        value = self._expect.replies.get(name, self._expect.replies.get(how["model"]))
+        if isinstance(value, dict):
+            value = value.get(set_name)
+        return _lengths(tokens_of(self._recipe, set_name) if value is None else value).cut(limit)
+
+    def traces_of(self, dataset: str) -> list[tuple[float, Lengths]]:
+        """(number of traces, lengths of prompt and reply) of each set that a dataset draws from."""
+        found = []
+        for run, set_name in self._paths.trace_sets(dataset):
+            samples = answerer(self._recipe, run, set_name)["samples"]
+            found.append((self.rows(set_name) * samples, self.replies(run, set_name).longer(self.prompt)))
+        return [(rows, lengths) for rows, lengths in found if rows]
+
+    def dataset(self, name: str) -> tuple[int, Lengths, bool]:
+        """(rows, lengths of a row, whether the rows are only the most that there can be) of a dataset."""
+        chosen, known = self._recipe.datasets[name], self._expect.datasets.get(name)
+        parts = self.traces_of(name)
+        lengths = (
+            _lengths(known.tokens) if known and known.tokens is not None else mixed(parts or [(1.0, Lengths.of(1.0))])
+        )
+        if chosen.max_tokens:
+            lengths = lengths.cut(chosen.max_tokens)
+        rows = self._done.dataset(name)
+        if rows is None and known:
+            rows = known.rows
+        if rows is not None:
+            return rows, lengths, False
+        if chosen.same_questions_as:
+            return self.dataset(chosen.same_questions_as)[0], lengths, True
+        most = sum(rows for rows, _ in parts)
+        if chosen.keep in ("first", "random", "first_correct"):
+            most = sum(
+                self.rows(each) for each in dict.fromkeys(set_name for _, set_name in self._paths.trace_sets(name))
+            )
+        if chosen.mixture:
+            most = min(most, chosen.mixture.total or sum((chosen.mixture.counts or {}).values()))
+        return round(most), lengths, True

@@ -1,0 +1,150 @@
+"""What generating traces costs on a model server, and how a model is spread over GPUs so that it and its context fit.
+
+Decoding a token reads the weights once for the whole batch, and each request's context. The roofline of a step is the larger of
+bytes / bandwidth and FLOPs / peak over all GPUs of the server; what is reached of it is `Rates.generation`. The batch is what is in flight,
+or what the key-value cache holds, whichever is less.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from .architecture import Architecture
+from .lengths import Lengths
+from .rates import Gpu, Rates
+
+USED = 0.9
+"""Share of a GPU's memory that vLLM takes (its default, gpu_memory_utilization)."""
+WORKSPACE = 3e9
+"""Bytes of a GPU for activations, CUDA graphs and communication buffers of a server."""
+IN_FLIGHT = 256
+"""Requests that vLLM batches at most by default (max_num_seqs) in the releases' time."""
+
+BOOT = 60.0
+"""Seconds in which a server's processes start, graphs are captured and the first request is answered: an assumption, until a probe has measured it."""
+LOADING = 2e9
+"""Bytes a second at which weights are read from a parallel file system: an assumption, as BOOT."""
+
+
+def start_seconds(architecture: Architecture) -> float:
+    """Until a server answers."""
+    return BOOT + architecture.weights / LOADING
+
+
+@dataclass(frozen=True)
+class Serving:
+    """A model server: how a model is spread over GPUs."""
+
+    architecture: Architecture
+    tensor: int = 1
+    pipeline: int = 1
+    data: int = 1
+    """Copies of the model, which share the requests."""
+
+    @property
+    def gpus(self) -> int:
+        """GPUs of the server."""
+        return self.tensor * self.pipeline * self.data
+
+    def room(self, gpu: Gpu) -> float:
+        """Bytes a GPU has left for context; negative where the weights alone do not fit."""
+        return USED * gpu.memory - WORKSPACE - self.architecture.weights / (self.tensor * self.pipeline)
+
+    def context(self, gpu: Gpu) -> float:
+        """Tokens of context that one copy of the model holds; latent context is kept by every tensor-parallel rank."""
+        kept_apart = 1 if self.architecture.latent else min(self.tensor, self.architecture.kv_heads)
+        return max(0.0, self.room(gpu)) * self.pipeline * kept_apart / self.architecture.context_bytes
+
+    def batch(self, gpu: Gpu, in_flight: float, mean_context: float) -> float:
+        """Requests that one copy decodes at once."""
+        return max(1.0, min(in_flight / self.data, self.context(gpu) / mean_context))
+
+    def tokens_per_second(self, gpu: Gpu, rates: Rates, in_flight: float, mean_context: float) -> float:
+        """Tokens that the server decodes a second.
+
+        Args:
+            in_flight: requests at once.
+            mean_context: tokens before the one that is decoded, on average.
+        """
+        model, spread = self.architecture, self.tensor * self.pipeline
+        batch = self.batch(gpu, in_flight, mean_context)
+        kept = self.tensor if model.latent else 1
+        read = model.weights * model.read_share(batch) + batch * mean_context * model.context_bytes * kept
+        step = max(read / (spread * gpu.bandwidth), batch * model.decoding(mean_context) / (spread * gpu.flops))
+        return self.data * batch / step * rates.generation
+
+
+@dataclass(frozen=True)
+class GenerationRun:
+    """Requests to one model."""
+
+    serving: Serving
+    requests: float
+    prompt: float
+    """Tokens of a prompt."""
+    replies: Lengths
+    in_flight: float = IN_FLIGHT
+
+    @property
+    def tokens(self) -> float:
+        """Tokens that are generated."""
+        return self.requests * self.replies.mean
+
+    @property
+    def mean_context(self) -> float:
+        """Tokens before the one that is decoded, averaged over all decoded tokens: a long reply has many."""
+        return self.prompt + self.replies.expected(lambda length: length**2) / 2 / self.replies.mean
+
+    @property
+    def flops(self) -> float:
+        """FLOPs of prompts and replies."""
+        model = self.serving.architecture
+        return self.requests * (model.forward(self.prompt) + self.replies.mean * model.decoding(self.mean_context))
+
+    def seconds(self, gpu: Gpu, rates: Rates) -> float:
+        """Time of one server for all requests, without starting it."""
+        speed = self.serving.tokens_per_second(gpu, rates, min(self.in_flight, self.requests), self.mean_context)
+        prompts = (
+            self.requests
+            * self.serving.architecture.forward(self.prompt)
+            / (rates.training * gpu.flops * self.serving.gpus)
+        )
+        return self.tokens / speed + prompts
+
+    def gpu_hours(self, gpu: Gpu, rates: Rates, jobs: int = 1) -> float:
+        """GPU-hours in so many jobs, each with a server of its own that must start."""
+        part = GenerationRun(self.serving, self.requests / jobs, self.prompt, self.replies, self.in_flight)
+        start = start_seconds(self.serving.architecture) if rates.start is None else rates.start
+        return self.serving.gpus * jobs * (start + part.seconds(gpu, rates)) / 3600
+
+
+def spreads(architecture: Architecture, per_node: int, most_nodes: int) -> Iterator[Serving]:
+    """Ways to spread a model, fewest GPUs first: tensor parallel within a node, pipeline parallel between nodes."""
+    tensors = [number for number in (1, 2, 4, 8) if number <= per_node and architecture.heads % number == 0]
+    for tensor in tensors:
+        yield Serving(architecture, tensor)
+    for nodes in range(2, most_nodes + 1):
+        if nodes <= architecture.layers:
+            yield Serving(architecture, max(tensors), nodes)
+
+
+def smallest(architecture: Architecture, gpu: Gpu, longest: float, most_nodes: int = 16) -> Serving | None:
+    """The fewest GPUs that hold a model with the context of one request of `longest` tokens; None where no number does."""
+    return next(
+        (each for each in spreads(architecture, gpu.per_node, most_nodes) if each.context(gpu) >= longest), None
+    )
+
+
+def fits(serving: Serving, gpu: Gpu, longest: float) -> str | None:
+    """Why a server does not fit, or None."""
+    if serving.room(gpu) < 0:
+        share = serving.architecture.weights / (serving.tensor * serving.pipeline)
+        return f"weights take {share / 1e9:.0f} GB of each of {serving.gpus} GPUs, and {USED * gpu.memory / 1e9 - WORKSPACE / 1e9:.0f} GB are to be had"
+    held = math.floor(serving.context(gpu))
+    if held < longest:
+        return (
+            f"beside the weights there is room for {held:,} tokens of context, and one request may have {longest:,.0f}"
+        )
+    return None

@@ -1,0 +1,213 @@
+"""A plan, and the calibration, as text for a terminal."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from .calibration import Row
+from .plan import Line, Plan
+from .rates import INNER, Rates
+
+STAGE_WORDS = {
+    "fetch": "fetch weights", "questions": "questions", "traces": "traces", "verdicts": "verdicts", "datasets": "dataset",
+    "train": "training", "scores": "scores", "report": "report",
+}  # fmt: skip
+
+
+def short(value: float | None, unit: str = "") -> str:
+    """A number in few letters.
+
+    >>> short(1.06e9), short(3200), short(0.034), short(12.3), short(None)
+    ('1.06G', '3,200', '0.034', '12', '–')
+    """
+    if value is None:
+        return "–"
+    for size, letter in ((1e18, "E"), (1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M")):
+        if abs(value) >= size:
+            return f"{value / size:.3g}{letter}{unit}"
+    if value == 0 or abs(value) >= 1000:
+        return f"{value:,.0f}{unit}"
+    return f"{value:.2g}{unit}" if abs(value) < 10 else f"{value:.0f}{unit}"
+
+
+def flops(value: float | None) -> str:
+    """FLOPs with an exponent."""
+    return "–" if value is None else f"{value:.2g}"
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]], left: int = 2) -> list[str]:
+    """Columns, the first `left` of them to the left, the others to the right."""
+    widths = [max(len(row[column]) for row in [head, *rows]) for column in range(len(head))]
+
+    def line(row: Sequence[str]) -> str:
+        cells = [
+            cell.ljust(width) if number < left else cell.rjust(width)
+            for number, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        return "  ".join(cells).rstrip()
+
+    return [line(head), line(["-" * width for width in widths]), *(line(row) for row in rows)]
+
+
+def hours_of(plan: Plan, lines: Sequence[Line]) -> str:
+    """Hours of lines together, with their range."""
+    if not lines[0].computes:
+        return ""
+    total = plan.total([line.key for line in lines])
+    return "–" if total is None else f"{short(total[0])} ({short(total[1])} to {short(total[2])})" if total[0] else "0"
+
+
+def where_of(line: Line) -> str:
+    """Nodes and GPUs of a job."""
+    if not line.gpus:
+        return ""
+    return f"{line.nodes} x {line.gpus // line.nodes}" if line.nodes > 1 else f"{line.gpus}"
+
+
+def joined(plan: Plan, lines: Sequence[Line]) -> list[str]:
+    """Cells of lines that are of one stage and model, as one line of the table."""
+    first = lines[0]
+    names = {line.key[1] for line in lines}
+    what = first.what
+    if len(lines) > 1:
+        subjects = dict.fromkeys(each[0] for each in names)
+        what = (
+            f"{first.key[1][0]} on {len(lines)} sets"
+            if len(subjects) == 1 and len(first.key[1]) > 1
+            else f"{len(lines)} of them"
+        )
+    left, jobs, computes = sum(line.left for line in lines), sum(line.jobs for line in lines), first.computes
+    longest = max((line.hours for line in lines if line.hours is not None), default=None)
+    segments = max(line.segments for line in lines)
+    return [
+        STAGE_WORDS[first.stage], what, short(added(lines, "rows")), short(added(lines, "tokens")), flops(added(lines, "flops")),
+        hours_of(plan, lines), where_of(first), f"{left}" if left == jobs else f"{left} of {jobs}", short(longest) if computes else "",
+        f"{segments}" if segments > 1 else "", ", ".join(dict.fromkeys(line.where for line in lines)),
+        f"{sum(line.done for line in lines) / len(lines):.0%}" if any(line.done for line in lines) else "",
+    ]  # fmt: skip
+
+
+def added(lines: Sequence[Line], name: str) -> float | None:
+    """Sum of what is known; None where nothing is."""
+    values = [value for line in lines if (value := getattr(line, name)) is not None]
+    return sum(values) if values else None
+
+
+def grouped(plan: Plan, every: bool = False) -> list[list[Line]]:
+    """Lines that are shown as one: of one stage, and where it uses a model of one answerer. `every`: each by itself."""
+    groups: dict[tuple[str, ...], list[Line]] = {}
+    for line in plan.lines:
+        names = line.key[1]
+        own = names if every else names[:1] if line.stage in ("traces", "train") or line.computes else ()
+        groups.setdefault((line.stage, *own), []).append(line)
+    return list(groups.values())
+
+
+HEAD = [
+    "stage",
+    "what",
+    "rows",
+    "tokens",
+    "FLOPs",
+    "HOURS (80 % range)",
+    "GPUs",
+    "jobs",
+    "longest h",
+    "segments",
+    "where",
+    "done",
+]
+
+
+def text(plan: Plan, every: bool = False) -> str:
+    """The plan; with `every` a line for each question set."""
+    unit = "hours of this machine" if plan.machine_hours else "GPU-hours"
+    head = [unit if cell.startswith("HOURS") else cell for cell in HEAD]
+    head[5] += " (80 % range)"
+    found = [f"{plan.recipe} on {plan.machine}; rates from {plan.rates.source}", ""]
+    found += table(head, [joined(plan, lines) for lines in grouped(plan, every)])
+    found += ["", *targets(plan), ""]
+    fits: dict[str, list[Line]] = {}
+    for line in plan.lines:
+        if line.fit and line.left:
+            fits.setdefault(f"{STAGE_WORDS[line.stage]} {line.key[1][0]}: {line.fit}", []).append(line)
+    for words, lines in fits.items():
+        held = [line.held for line in lines if line.held is not None]
+        found.append(f"fits: {words}" + (f"; context of {short(min(held))} requests or more" if held else ""))
+    notes: dict[str, list[str]] = {}
+    for line in plan.lines:
+        for note in line.notes if line.left else []:
+            notes.setdefault(note, []).append(f"{STAGE_WORDS[line.stage]} {line.what}")
+    found += [
+        f"note: {note} ({', '.join(names[:2])}{f' and {len(names) - 2} more' if len(names) > 2 else ''})"
+        for note, names in notes.items()
+    ]
+    found += [
+        f"storage: {area.name} ({area.path}): {short(area.needed, 'B')}"
+        + (f" of {short(area.quota, 'B')}" if area.quota else "")
+        for area in plan.areas
+    ]
+    found += [f"limits: {words}" for words in plan.limits]
+    return "\n".join(found)
+
+
+def targets(plan: Plan) -> list[str]:
+    """A line for each target and one for all; parts that targets share count in each, and once in the last."""
+    rows = []
+    for name, keys in [*plan.targets.items(), ("all", None)]:
+        total, wall = plan.total(keys), plan.wall(keys)
+        cells = ["–", "–"] if total is None else [short(total[0]), f"{short(total[1])} to {short(total[2])}"]
+        money = plan.money(total[0]) if total else None
+        nodes = [line.node_hours for line in plan.of(keys)]
+        cells.append(short(None if any(each is None for each in nodes) else sum(each or 0 for each in nodes)))
+        cells.append(f"{sum(line.left for line in plan.of(keys))}")
+        cells.append(short(wall))
+        cells.append(f"{money:,.0f} {plan.price.currency}" if money is not None and plan.price else "")
+        rows.append([name, *cells])
+    unit = "machine hours" if plan.machine_hours else "GPU-hours"
+    return [
+        *table(["target", unit, "80 % range", "node-hours", "jobs", "wall h*", "cost"], rows, left=1),
+        "* longest way through, as many jobs at once as the machine allows; without waiting in the queue, and without jobs that use no model",
+    ]
+
+
+def calibration_text(rates: Rates, rows: Sequence[Row]) -> str:
+    """The calibration table."""
+    cells = []
+    for row in rows:
+        cells.append(
+            [
+                row.kind,
+                row.name,
+                f"{row.published:,.1f}",
+                f"{row.predicted:,.1f}",
+                f"{row.error:+.0%}",
+                f"{row.left_out_error:+.0%}",
+            ]
+        )
+        if cost := row.facts.get("cost"):
+            paid = row.predicted * row.facts["price"]
+            cells.append(["", f"{row.name}, USD", f"{cost:,.0f}", f"{paid:,.0f}", f"{paid / cost - 1:+.0%}", ""])
+    met = [row for row in rows if row.kind == "training" and abs(row.left_out_error) <= 0.2]
+    trainings = [row for row in rows if row.kind == "training"]
+    return "\n".join(
+        [
+            *table(["kind", "run", "published", "predicted", "error", "left out"], cells),
+            "",
+            "GPU-hours. `left out`: error of the prediction from all other runs (of evaluations: from none of the four).",
+            f"training: {rates.training:.1%} of the peak FLOPs, and a node receives {rates.network / 1e9:.1f} GB/s of weights and gradients; "
+            f"{len(met)} of {len(trainings)} runs left out are within 20 %",
+            f"generation: {rates.generation:.1%} of the roofline",
+            f"80 % ranges: training x {factors(rates.training_spread)}, generation x {factors(rates.generation_spread)}",
+        ]
+    )
+
+
+def factors(spread: float) -> str:
+    """Factors of an 80 % range.
+
+    >>> factors(0.16)
+    '0.81 to 1.23'
+    """
+    return f"{math.exp(-INNER * spread):.2f} to {math.exp(INNER * spread):.2f}"

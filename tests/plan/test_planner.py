@@ -1,0 +1,135 @@
+"""Whole plans: of the release's recipe on the sites that come with this project."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from thoughtline.common.errors import UserError
+from thoughtline.machines.load import load_machine
+from thoughtline.machines.place import Placer
+from thoughtline.plan.done import Done
+from thoughtline.plan.planner import Planner
+from thoughtline.plan.show import text
+from thoughtline.recipe.load import load, parse, read_yaml
+from thoughtline.recipe.paths import Paths
+
+ROOT = Path(__file__).parents[2]
+RECIPE = ROOT / "recipes/openthinker.yaml"
+
+
+def planned(recipe, machine, folder, concurrency=64):
+    site, paths = load_machine(machine), Paths(recipe, str(folder))
+    return Planner(recipe, site, paths, Placer(site), Done(paths), concurrency).plan()
+
+
+def changed(**keys):
+    data = read_yaml(RECIPE)
+    data.update(keys)
+    return data
+
+
+@pytest.fixture(scope="module")
+def leonardo(tmp_path_factory):
+    return planned(load(RECIPE), "leonardo", tmp_path_factory.mktemp("results"))
+
+
+def line(plan, *key):
+    return next(each for each in plan.lines if each.key == (key[0], key[1:]))
+
+
+def test_the_openthinker_plan_on_leonardo(leonardo):
+    traces = line(leonardo, "traces", "r1", "math")
+    assert (traces.nodes, traces.gpus, traces.jobs, traces.where) == (4, 16, 70, "boost_usr_prod/normal")
+    assert traces.rows == 140075 and traces.tokens == pytest.approx(1.05e9, rel=0.02)  # "about 1.06e9 output tokens"
+    training = line(leonardo, "train", "openthinker-7b")
+    assert (training.nodes, training.gpus) == (8, 32)
+    assert training.flops == pytest.approx(1.2e20, rel=0.05)
+    assert training.segments == -(-training.hours * 60 // 1440)
+    assert any("quota" in words for words in leonardo.limits)
+    low, high = training.range(training.gpu_hours)
+    assert low < training.gpu_hours < high
+
+
+def test_the_published_run_is_told_on_its_own_machine(tmp_path):
+    plan = planned(load(RECIPE), "p5", tmp_path)
+    assert line(plan, "train", "openthinker-7b").gpu_hours == pytest.approx(640, rel=0.2)
+    assert line(plan, "train", "openthinker-32b").gpu_hours == pytest.approx(2880, rel=0.2)
+    total = plan.total()
+    assert plan.money(total[0]) == pytest.approx(total[0] * 4.916)
+
+
+def test_targets_share_what_they_share(leonardo):
+    parts = {name: leonardo.total(keys)[0] for name, keys in leonardo.targets.items()}
+    assert leonardo.total()[0] < sum(parts.values())
+    assert parts["qwen2.5-7b-instruct"] < 30 < parts["openthinker-7b"]
+    assert leonardo.wall() >= max(leonardo.wall(keys) for keys in leonardo.targets.values())
+
+
+def test_json_and_text_say_the_same(leonardo):
+    data = json.loads(json.dumps(leonardo.as_json()))
+    assert data["total"]["hours"] == pytest.approx(leonardo.total()[0])
+    assert set(data["targets"]) == set(leonardo.targets)
+    assert sum(each["hours"] for each in data["lines"]) == pytest.approx(data["total"]["hours"])
+    assert "r1 on 4 sets" in text(leonardo) and "r1 on math" in text(leonardo, every=True)
+
+
+def test_a_model_that_does_not_fit_is_refused_with_what_would(tmp_path):
+    data = changed()
+    data["models"]["deepseek-r1"]["engine"]["arguments"] = {"tensor_parallel_size": 4}
+    with pytest.raises(
+        UserError, match=r"models\.deepseek-r1\.engine: does not fit on leonardo: .*pipeline_parallel_size: 3"
+    ):
+        planned(parse(data, RECIPE), "leonardo", tmp_path)
+
+
+def test_a_training_that_does_not_fit_is_refused_with_what_would(tmp_path):
+    data = changed()
+    stage = data["models"]["openthinker-32b"]["stages"][0]
+    data["models"]["openthinker-32b"]["stages"] = [{**stage, "zero": {"stage": 2}}]
+    with pytest.raises(
+        UserError, match=r"models\.openthinker-32b\.stages: does not fit on leonardo: ZeRO-2 needs .*; ZeRO-3"
+    ):
+        planned(parse(data, RECIPE), "leonardo", tmp_path)
+
+
+def test_a_set_of_unknown_size_is_named(tmp_path):
+    data = changed()
+    del data["expect"]["rows"]["math"], data["expect"]["rows"]["aime24"]
+    with pytest.raises(UserError, match=r"expect\.rows: .* aime24, math is not known"):
+        planned(parse(data, RECIPE), "leonardo", tmp_path)
+
+
+def test_a_machine_without_gpus_has_no_rates_until_it_is_probed(tmp_path):
+    plan = planned(load(ROOT / "recipes/demo.yaml"), "local", tmp_path)
+    assert plan.machine_hours and plan.total() is None and plan.wall() is None
+    assert line(plan, "traces", "teacher", "math-train").rows == 48 * 4
+    assert "hours of this machine" in text(plan)
+
+
+def test_the_command(tmp_path):
+    command = [
+        sys.executable,
+        "-m",
+        "thoughtline",
+        "plan",
+        "--recipe",
+        "openthinker",
+        "--machine",
+        "leonardo",
+        "--results",
+        "none",
+    ]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "scripts")}
+    run = subprocess.run(
+        [*command, "--json", str(tmp_path / "plan.json")], cwd=ROOT, env=environment, capture_output=True, text=True
+    )
+    assert run.returncode == 0, run.stderr
+    assert "openthinker on leonardo" in run.stdout and "GPU-hours" in run.stdout
+    assert json.loads((tmp_path / "plan.json").read_text())["machine"] == "leonardo"
+    run = subprocess.run(
+        [*command[:4], "--recipe", "no-such"], cwd=ROOT, env=environment, capture_output=True, text=True
+    )
+    assert run.returncode == 2 and "recipes/no-such.yaml: does not exist" in run.stderr
