@@ -13,8 +13,9 @@ from thoughtline.machines.place import Placer
 from thoughtline.plan.done import Done
 from thoughtline.plan.planner import Planner
 from thoughtline.plan.show import text
-from thoughtline.recipe.load import load, parse, read_yaml
+from thoughtline.recipe.load import load, parse
 from thoughtline.recipe.paths import Paths
+from thoughtline.recipe.yaml_text import read_yaml
 
 ROOT = Path(__file__).parents[2]
 RECIPE = ROOT / "recipes/openthinker.yaml"

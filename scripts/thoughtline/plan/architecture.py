@@ -12,8 +12,8 @@ from typing import Any
 
 from ..common.errors import UserError
 from ..common.files import read_json
-from ..recipe.load import read_yaml
 from ..recipe.schema import Model
+from ..recipe.yaml_text import read_yaml
 
 TABLE = Path(__file__).with_name("architectures.yaml")
 BF16 = 2

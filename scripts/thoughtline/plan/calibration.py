@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ..recipe.load import read_yaml
+from ..recipe.yaml_text import read_yaml
 from .architecture import known
 from .generation import GenerationRun, Serving, start_seconds
 from .lengths import Lengths, mixed

@@ -9,8 +9,9 @@ from ..common.files import write_json
 from ..machines.load import load_machine
 from ..machines.place import Placer
 from ..recipe.execution import Execution, site_settings, with_site
-from ..recipe.load import load, read_yaml
+from ..recipe.load import load
 from ..recipe.paths import Paths
+from ..recipe.yaml_text import read_yaml
 from .calibration import calibrate
 from .done import Done
 from .planner import Planner
