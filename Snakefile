@@ -19,6 +19,7 @@ include: "rules/report.smk"
 # The only one: Snakemake forgets all but the last.
 onstart:
     check_submission()
+    check_budget()
     jobs = list(workflow.dag.needrun_jobs())
     check_images(jobs)
     check_staging(jobs)

@@ -15,6 +15,31 @@ def check_submission():
         )
 
 
+def check_budget():
+    """Stop before the first job of a run whose plan exceeds its budget, and while it runs before its jobs use more."""
+    if CONFIG.budget_gpu_hours is None or not ON_CLUSTER:
+        return
+    from thoughtline.plan import budget
+    from thoughtline.plan.done import Done
+    from thoughtline.plan.planner import Planner
+
+    since = budget.began(Path(R, "work/driver/budget.json"))
+
+    def look():
+        return budget.ask(Path.cwd(), since)
+
+    used = look()
+    if used is None:
+        print("budget_gpu_hours: sacct does not answer, so it is held against the plan alone", file=sys.stderr)
+    try:
+        plan = Planner(RECIPE, MACHINE, PATHS, PLACER, Done(PATHS), EXECUTION.concurrency).plan()
+        budget.check(plan, CONFIG.budget_gpu_hours, used.gpu_hours if used else 0.0)
+    except UserError as error:
+        raise WorkflowError(f"{error}") from None
+    if used is not None and workflow.non_local_exec:
+        budget.watch(CONFIG.budget_gpu_hours, look)
+
+
 def check_images(jobs):
     """Stop before the first of `jobs` if the images that they run in are missing, or cannot be run here."""
     try:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ from thoughtline.common.errors import UserError
 from thoughtline.machines.load import load_machine
 from thoughtline.machines.place import Placer
 from thoughtline.plan.done import Done
+from thoughtline.plan.page import page
 from thoughtline.plan.planner import Planner
 from thoughtline.plan.show import text
 from thoughtline.recipe.load import load, parse
@@ -49,7 +51,7 @@ def test_the_openthinker_plan_on_leonardo(leonardo):
     assert (training.nodes, training.gpus) == (8, 32)
     assert training.flops == pytest.approx(1.2e20, rel=0.05)
     assert training.segments == -(-training.hours * 60 // 1440)
-    assert any("quota" in words for words in leonardo.limits)
+    assert any("quota" in words for words in leonardo.exceeded)
     low, high = training.range(training.gpu_hours)
     assert low < training.gpu_hours < high
 
@@ -107,7 +109,7 @@ def test_a_machine_without_gpus_has_no_rates_until_it_is_probed(tmp_path):
     plan = planned(load(ROOT / "recipes/demo.yaml"), "local", tmp_path)
     assert plan.machine_hours and plan.total() is None and plan.wall() is None
     assert line(plan, "traces", "teacher", "math-train").rows == 48 * 4
-    assert "hours of this machine" in text(plan)
+    assert "machine hours" in text(plan)
 
 
 def test_the_command(tmp_path):
@@ -134,3 +136,10 @@ def test_the_command(tmp_path):
         [*command[:4], "--recipe", "no-such"], cwd=ROOT, env=environment, capture_output=True, text=True
     )
     assert run.returncode == 2 and "recipes/no-such.yaml: does not exist" in run.stderr
+
+
+def test_the_page_shows_the_plan_and_loads_nothing(leonardo):
+    html = page(leonardo, load(RECIPE), load_machine("leonardo"))
+    assert "openthinker-32b" in html and "more than the quota" in html and "OpenThinker2-32B" in html
+    assert not re.search(r"(src|href)=[\"'](?!data:)", html)
+    assert html == page(leonardo, load(RECIPE), load_machine("leonardo"))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import math
+import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -165,3 +166,17 @@ def calibrate() -> tuple[Rates, tuple[Row, ...]]:
         rows += own
     (training, network), (generation, _) = chosen
     return Rates(training, network, spreads[0], generation, spreads[1]), tuple(rows)
+
+
+def lengths_alone(entry: dict[str, Any]) -> float:
+    """Time of the slowest job of a generation over the mean of its jobs, if nothing but the lengths of their rows differed.
+
+    A job's time is then the sum of its rows' lengths: near normal, with the spread of one row over the root of their number.
+    """
+    run, jobs = generation_run(entry), entry["jobs"]
+    mean = run.replies.mean
+    deviation = math.sqrt(run.replies.expected(lambda length: length**2) / mean**2 - 1)
+    quantile = statistics.NormalDist().inv_cdf
+    # The expected largest of n normal deviates (Blom 1958).
+    largest = quantile((jobs - 0.375) / (jobs + 0.25))
+    return 1 + deviation / math.sqrt(run.requests / jobs) * largest

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from ..common.files import write_json
+from ..common.files import write_json, write_text
 from ..machines.load import load_machine
 from ..machines.place import Placer
 from ..recipe.execution import Execution, site_settings, with_site
@@ -14,6 +14,7 @@ from ..recipe.paths import Paths
 from ..recipe.yaml_text import read_yaml
 from .calibration import calibrate
 from .done import Done
+from .page import page
 from .planner import Planner
 from .show import calibration_text, text
 
@@ -41,6 +42,8 @@ def _plan(args: argparse.Namespace) -> None:
     plan = Planner(recipe, machine, paths, placer, done, config.execution.concurrency).plan()
     if args.json:
         write_json(args.json, plan.as_json())
+    if args.out:
+        write_text(args.out, page(plan, recipe, machine))
     print(text(plan, args.every))
 
 
@@ -55,6 +58,9 @@ def register_noun(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--results", help="folder of all results (default: that of config.yaml)")
     parser.add_argument("--qos", help="the only QoS to use")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the plan as JSON")
+    parser.add_argument(
+        "--out", type=Path, metavar="PAGE.html", help="also write the plan as a page that opens offline"
+    )
     parser.add_argument("--every", action="store_true", help="a line for each question set")
     parser.add_argument("--fresh", action="store_true", help="plan from the beginning, whatever is done already")
     parser.set_defaults(run=_plan)

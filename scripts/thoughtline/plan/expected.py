@@ -64,9 +64,10 @@ class Expected:
 
     def _rows(self, set_name: str) -> int | None:
         known = self._done.questions(set_name)
-        if known is None:
-            known = self._expect.rows.get(set_name)
-        return counted(question_set(self._recipe, set_name)) if known is None else known
+        if known is not None:
+            return known
+        found = [self._expect.rows.get(set_name), counted(question_set(self._recipe, set_name))]
+        return min((each for each in found if each is not None), default=None)
 
     def rows(self, set_name: str) -> int:
         """Questions of a set."""
@@ -109,17 +110,21 @@ class Expected:
         if chosen.max_tokens:
             lengths = lengths.cut(chosen.max_tokens)
         rows = self._done.dataset(name)
-        if rows is None and known:
-            rows = known.rows
         if rows is not None:
             return rows, lengths, False
+        most = self._most(name)
+        return (most, lengths, True) if known is None or known.rows is None else (min(most, known.rows), lengths, False)
+
+    def _most(self, name: str) -> int:
+        """Rows that a dataset can have at most."""
+        chosen = self._recipe.datasets[name]
         if chosen.same_questions_as:
-            return self.dataset(chosen.same_questions_as)[0], lengths, True
-        most = sum(rows for rows, _ in parts)
+            return self.dataset(chosen.same_questions_as)[0]
+        most = round(sum(rows for rows, _ in self.traces_of(name)))
         if chosen.keep in ("first", "random", "first_correct"):
             most = sum(
                 self.rows(each) for each in dict.fromkeys(set_name for _, set_name in self._paths.trace_sets(name))
             )
         if chosen.mixture:
             most = min(most, chosen.mixture.total or sum((chosen.mixture.counts or {}).values()))
-        return round(most), lengths, True
+        return most

@@ -124,7 +124,9 @@ class Plan:
     price: Price | None = None
     areas: list[Area] = field(default_factory=list)
     limits: list[str] = field(default_factory=list)
-    """What there is to say about limits of the queue and of storage."""
+    """What there is to say about limits of queue and storage that are met."""
+    exceeded: list[str] = field(default_factory=list)
+    """Those that are not."""
 
     def of(self, keys: Iterable[Key] | None = None) -> list[Line]:
         """The lines of these keys, or all."""
@@ -195,6 +197,7 @@ class Plan:
                 for area in self.areas
             ],
             "limits": self.limits,
+            "exceeded": self.exceeded,
         }
 
     def _summary(self, keys: list[Key]) -> dict[str, Any]:

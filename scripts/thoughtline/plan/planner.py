@@ -78,10 +78,8 @@ class Planner:
         rates = replace(self._rates, source=f"probe of {self._probe['date']}") if probed else self._rates
         plan = Plan(self._recipe.name, self._machine.name, rates, lines, work.targets, price)
         plan.areas = self._areas(lines)
-        plan.limits = [*self._queue(lines), *self._quotas(plan.areas)]
+        plan.limits, plan.exceeded = self._queue(lines), self._quotas(plan.areas)
         return plan
-
-    # Where jobs go.
 
     def _node(self, place: Place) -> NodeShape | None:
         return self._machine.node_of(place.partition) if place.partition else None
@@ -117,8 +115,6 @@ class Planner:
                 "add gpu_speed to its node in the machine's file",
             )
         return gpu
-
-    # Lines.
 
     def _line(self, item: Item) -> Line:
         line = Line(item.key, item.after)
@@ -182,8 +178,6 @@ class Planner:
     def _report(self, line: Line, place: Place) -> None:
         self._finished(line, 1, int(self._done.report()))
 
-    # Models.
-
     def _published(self, model: str) -> str:
         """The published weights that a model comes from."""
         while (base := self._recipe.models[model].base) is not None:
@@ -209,8 +203,6 @@ class Planner:
         engine = engine_of(self._recipe, model)
         arguments = {key.replace("-", "_"): value for key, value in (engine.get("arguments") or {}).items()}
         return Serving(self._architecture(model), *(int(arguments.get(key) or 1) for key in PARALLEL))
-
-    # Generation.
 
     def _generate(
         self, line: Line, place: Place, model: str, requests: float, replies: Lengths, answerer_name: str
@@ -262,8 +254,6 @@ class Planner:
             return None
         known = self._probe.get(kind, {})
         return next((known[name] for name in names if name in known), None)
-
-    # Training.
 
     def _training_run(self, model: str, stage: Stage) -> TrainingRun:
         rows, lengths, _ = self._expected.dataset(stage.dataset)
@@ -317,8 +307,6 @@ class Planner:
             words += f"; {memory.words(least)} would fit too"
         return words
 
-    # Limits.
-
     def _areas(self, lines: Sequence[Line]) -> list[Area]:
         needed: dict[str, float] = {}
         for line in lines:
@@ -332,30 +320,20 @@ class Planner:
         return found or [Area("results and stage", ".", sum(needed.values()), None, None)]
 
     def _quotas(self, areas: Sequence[Area]) -> list[str]:
-        words = []
-        for area in areas:
-            if area.quota and area.needed > area.quota:
-                words.append(
-                    f"storage {area.name} ({area.path}): {area.needed / 1e9:,.0f} GB are more than the quota of {area.quota / 1e9:,.0f} GB"
-                )
-            if area.purge_days:
-                words.append(f"storage {area.name} ({area.path}): files are deleted after {area.purge_days} days")
-        return words
+        return [
+            f"storage {area.name} ({area.path}): {area.needed / 1e9:,.0f} GB are more than the quota of {area.quota / 1e9:,.0f} GB"
+            for area in areas
+            if area.quota and area.needed > area.quota
+        ]
 
     def _queue(self, lines: Sequence[Line]) -> list[str]:
-        queued, jobs = self._machine.scheduler.queued, sum(line.left for line in lines)
         if not self._machine.is_slurm:
             return []
-        words = [
-            f"{jobs} jobs; at most {queued} in the queue at a time, which the profile keeps"
-            if queued
-            else f"{jobs} jobs"
-        ]
-        longest = max((line for line in lines if line.computes), key=lambda line: line.segments, default=None)
-        if longest and longest.segments > 1:
-            words.append(
-                f"{longest.stage} {longest.what} takes {longest.segments} jobs in turn of at most {longest.limit_minutes / 60:g} h"
-                if longest.limit_minutes
-                else ""
-            )
+        queued, jobs = self._machine.scheduler.queued, sum(line.left for line in lines)
+        words = [f"{jobs} jobs" + (f"; at most {queued} are in the queue at a time" if queued else "")]
+        for line in lines:
+            if line.segments > 1 and line.left:
+                words.append(
+                    f"{line.stage} {line.what}: {line.segments} jobs in turn of at most {(line.limit_minutes or 0) / 60:g} h"
+                )
         return words

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from .calibration import Row
+from .calibration import Row, lengths_alone
 from .plan import Line, Plan
 from .rates import INNER, Rates
 
@@ -104,56 +104,64 @@ def grouped(plan: Plan, every: bool = False) -> list[list[Line]]:
     return list(groups.values())
 
 
-HEAD = [
-    "stage",
-    "what",
-    "rows",
-    "tokens",
-    "FLOPs",
-    "HOURS (80 % range)",
-    "GPUs",
-    "jobs",
-    "longest h",
-    "segments",
-    "where",
-    "done",
-]
+def unit_of(plan: Plan) -> str:
+    """What hours are those of."""
+    return "machine hours" if plan.machine_hours else "GPU-hours"
+
+
+def heads(plan: Plan) -> list[str]:
+    """Heads of the columns of `joined`."""
+    hours = f"{unit_of(plan)} (80 % range)"
+    return ["stage", "what", "rows", "tokens", "FLOPs", hours, "GPUs", "jobs", "longest h", "segments", "where", "done"]
+
+
+def fits_of(plan: Plan) -> list[str]:
+    """How models are spread, and that they fit."""
+    groups: dict[str, list[Line]] = {}
+    for line in plan.lines:
+        if line.fit and line.left:
+            groups.setdefault(f"{STAGE_WORDS[line.stage]} {line.key[1][0]}: {line.fit}", []).append(line)
+    found = []
+    for words, lines in groups.items():
+        held = [line.held for line in lines if line.held is not None]
+        found.append(words + (f"; context of {short(min(held))} requests or more" if held else ""))
+    return found
+
+
+def notes_of(plan: Plan) -> list[str]:
+    """Notes, each once, with the lines that it is of."""
+    groups: dict[str, list[str]] = {}
+    for line in plan.lines:
+        for note in line.notes if line.left else []:
+            groups.setdefault(note, []).append(f"{STAGE_WORDS[line.stage]} {line.what}")
+    return [
+        f"{note} ({', '.join(names[:2])}{f' and {len(names) - 2} more' if len(names) > 2 else ''})"
+        for note, names in groups.items()
+    ]
 
 
 def text(plan: Plan, every: bool = False) -> str:
     """The plan; with `every` a line for each question set."""
-    unit = "hours of this machine" if plan.machine_hours else "GPU-hours"
-    head = [unit if cell.startswith("HOURS") else cell for cell in HEAD]
-    head[5] += " (80 % range)"
     found = [f"{plan.recipe} on {plan.machine}; rates from {plan.rates.source}", ""]
-    found += table(head, [joined(plan, lines) for lines in grouped(plan, every)])
-    found += ["", *targets(plan), ""]
-    fits: dict[str, list[Line]] = {}
-    for line in plan.lines:
-        if line.fit and line.left:
-            fits.setdefault(f"{STAGE_WORDS[line.stage]} {line.key[1][0]}: {line.fit}", []).append(line)
-    for words, lines in fits.items():
-        held = [line.held for line in lines if line.held is not None]
-        found.append(f"fits: {words}" + (f"; context of {short(min(held))} requests or more" if held else ""))
-    notes: dict[str, list[str]] = {}
-    for line in plan.lines:
-        for note in line.notes if line.left else []:
-            notes.setdefault(note, []).append(f"{STAGE_WORDS[line.stage]} {line.what}")
+    found += table(heads(plan), [joined(plan, lines) for lines in grouped(plan, every)])
+    columns = ["target", unit_of(plan), "80 % range", "node-hours", "jobs", "wall h*", "cost"]
+    found += ["", *table(columns, target_rows(plan), left=1)]
     found += [
-        f"note: {note} ({', '.join(names[:2])}{f' and {len(names) - 2} more' if len(names) > 2 else ''})"
-        for note, names in notes.items()
+        "* the longest way through jobs that use a model, as many at once as the machine allows, without waiting in the queue",
+        "",
     ]
-    found += [
-        f"storage: {area.name} ({area.path}): {short(area.needed, 'B')}"
-        + (f" of {short(area.quota, 'B')}" if area.quota else "")
-        for area in plan.areas
-    ]
+    found += [f"fits: {words}" for words in fits_of(plan)]
+    found += [f"note: {words}" for words in notes_of(plan)]
+    for area in plan.areas:
+        quota = f" of {short(area.quota, 'B')}" if area.quota else ""
+        found.append(f"storage: {area.name} ({area.path}): {short(area.needed, 'B')}{quota}")
     found += [f"limits: {words}" for words in plan.limits]
+    found += [f"EXCEEDED: {words}" for words in plan.exceeded]
     return "\n".join(found)
 
 
-def targets(plan: Plan) -> list[str]:
-    """A line for each target and one for all; parts that targets share count in each, and once in the last."""
+def target_rows(plan: Plan) -> list[list[str]]:
+    """Cells of a line for each target and one for all; parts that targets share count in each, and once in the last."""
     rows = []
     for name, keys in [*plan.targets.items(), ("all", None)]:
         total, wall = plan.total(keys), plan.wall(keys)
@@ -165,11 +173,7 @@ def targets(plan: Plan) -> list[str]:
         cells.append(short(wall))
         cells.append(f"{money:,.0f} {plan.price.currency}" if money is not None and plan.price else "")
         rows.append([name, *cells])
-    unit = "machine hours" if plan.machine_hours else "GPU-hours"
-    return [
-        *table(["target", unit, "80 % range", "node-hours", "jobs", "wall h*", "cost"], rows, left=1),
-        "* longest way through, as many jobs at once as the machine allows; without waiting in the queue, and without jobs that use no model",
-    ]
+    return rows
 
 
 def calibration_text(rates: Rates, rows: Sequence[Row]) -> str:
@@ -199,6 +203,12 @@ def calibration_text(rates: Rates, rows: Sequence[Row]) -> str:
             f"training: {rates.training:.1%} of the peak FLOPs, and a node receives {rates.network / 1e9:.1f} GB/s of weights and gradients; "
             f"{len(met)} of {len(trainings)} runs left out are within 20 %",
             f"generation: {rates.generation:.1%} of the roofline",
+            *(
+                f"slowest job of {row.facts['jobs']} over the mean: published {row.facts['slowest_over_mean']:.2f}; "
+                f"lengths of rows alone give {lengths_alone(row.facts):.2f}"
+                for row in rows
+                if "slowest_over_mean" in row.facts
+            ),
             f"80 % ranges: training x {factors(rates.training_spread)}, generation x {factors(rates.generation_spread)}",
         ]
     )

@@ -60,6 +60,9 @@ class Execution(Strict):
         None, description="The only QoS to use, also one that is not chosen automatically.", pattern=r"^[\w.-]+$"
     )
     exclude_nodes: Words = Field([], description="Nodes that jobs avoid, beside those of the machine's file.")
+    budget_gpu_hours: Annotated[float, Field(gt=0, strict=False)] | None = Field(
+        None, description="GPU-hours that the run may use, those that were used already included; more is not submitted."
+    )
     execution: Options = Field(Options(), description="How jobs are run.")
 
     @classmethod
@@ -84,6 +87,7 @@ def _explained(error: ValidationError, where: str) -> UserError:
     right = {
         "results": "letters, digits and . _ - / only",
         "stage": "letters, digits and . _ - / only",
+        "budget_gpu_hours": "a number of GPU-hours above 0",
         "account": "the name that `sacctmgr show associations user=$USER` or your site's guide gives it",
     }.get(key, "see config.yaml")
     return UserError(f"{where}: {key}", first["msg"], right)

@@ -1,0 +1,99 @@
+"""A plan as one page that opens offline, in the report's style."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from ..machines.schema import Machine
+from ..recipe.schema import Recipe
+from .calibration import calibrate
+from .plan import Plan
+from .show import fits_of, grouped, heads, joined, notes_of, short, target_rows, unit_of
+
+FOLDER = Path(__file__).parent
+STYLE = FOLDER.parent / "report" / "style.css"
+
+
+def _bars(plan: Plan) -> tuple[list[dict[str, Any]], tuple[str, str]]:
+    """Intervals of the groups that have hours, on a logarithmic scale in percent of the width; and the scale's ends."""
+    found = []
+    for lines in grouped(plan):
+        total = plan.total([line.key for line in lines]) if lines[0].computes else None
+        if total and total[0] > 0:
+            found.append((lines, total))
+    if not found:
+        return [], ("", "")
+    low = math.floor(math.log10(min(total[1] for _, total in found)))
+    high = max(low + 1, math.ceil(math.log10(max(total[2] for _, total in found))))
+
+    def place(hours: float) -> float:
+        return round(100 * (math.log10(hours) - low) / (high - low), 2)
+
+    rows = []
+    for lines, (hours, least, most) in found:
+        stage, what = joined(plan, lines)[:2]
+        rows.append(
+            {
+                "what": f"{stage} {what}", "low": place(least), "width": round(place(most) - place(least), 2), "at": place(hours),
+                "hours": f"{short(hours)} ({short(least)} to {short(most)})",
+            }
+        )  # fmt: skip
+    return rows, (short(10.0**low), short(10.0**high))
+
+
+def page(plan: Plan, recipe: Recipe, machine: Machine) -> str:
+    """The page as HTML."""
+    total, wall = plan.total(), plan.wall()
+    unit = unit_of(plan)
+    tiles = [
+        (
+            "–" if total is None else short(total[0]),
+            unit + ("" if total is None else f", {short(total[1])} to {short(total[2])}"),
+        ),
+        (short(wall), "hours, the longest way through"),
+        (str(sum(line.left for line in plan.lines)), "jobs"),
+        (short(sum(area.needed for area in plan.areas), "B"), "of storage"),
+    ]
+    if total is not None and plan.price and (money := plan.money(total[0])) is not None:
+        tiles.append((f"{money:,.0f}", plan.price.currency))
+    bars, scale = _bars(plan)
+    view = {
+        "plan": plan,
+        "title": recipe.title,
+        "machine": machine.title,
+        "style": STYLE.read_text(encoding="utf-8"),
+        "unit": unit,
+        "tiles": tiles,
+        "exceeded": plan.exceeded,
+        "targets": target_rows(plan),
+        "priced": plan.price is not None and not plan.machine_hours,
+        "bars": bars,
+        "scale": scale,
+        "heads": heads(plan),
+        "lines": [joined(plan, lines) for lines in grouped(plan)],
+        "fits": fits_of(plan),
+        "notes": [*notes_of(plan), *plan.limits],
+        "storage": [
+            [
+                area.name,
+                area.path,
+                short(area.needed, "B"),
+                short(area.quota, "B"),
+                f"{area.purge_days} days" if area.purge_days else "",
+            ]
+            for area in plan.areas
+        ],
+        "calibration": calibrate()[1],
+    }
+    environment = Environment(
+        loader=FileSystemLoader(FOLDER),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("page.jinja").render(view)
