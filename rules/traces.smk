@@ -1,10 +1,11 @@
-# REQUIRED INPUTS: a shard of questions; the weights of whoever answers (none for an endpoint).
+# REQUIRED INPUTS: a shard of questions; the weights of whoever answers (none for an endpoint); the traces that are written anew, if any.
 # OUTPUTS: traces/{answerer}/{set}/{shard}.parquet. The answerer is a trace run (training questions) or a model (benchmarks).
 rule generate_traces:
     # Starts or joins a model server, asks every question of the shard, resumes row by row.
     input:
         questions=f"{R}/questions/{{set}}/{{shard}}.parquet",
         model=lambda wildcards: PATHS.answerer_model(wildcards.answerer, wildcards.set),
+        rewrites=lambda wildcards: PATHS.rewritten(wildcards.answerer, wildcards.set, wildcards.shard),
     output:
         rows=f"{R}/traces/{{answerer}}/{{set}}/{{shard}}.parquet",
         prov=f"{R}/traces/{{answerer}}/{{set}}/{{shard}}.parquet.prov.json",
@@ -23,8 +24,9 @@ rule generate_traces:
         settings=lambda wildcards: settings_of("traces", wildcards.answerer, wildcards.set),
         nodes=nodes_of,
         model=lambda wildcards, input: f"--model {input.model[0]}" if input.model else "",
+        rewrites=lambda wildcards, input: f"--rewrites {input.rewrites[0]}" if input.rewrites else "",
     shell:
-        "thoughtline traces generate --settings {params.settings:q} {params.model} --questions {input.questions:q} --out {output.rows:q}"
+        "thoughtline traces generate --settings {params.settings:q} {params.model} {params.rewrites} --questions {input.questions:q} --out {output.rows:q}"
         f" --work {R}/work/traces/{{wildcards.answerer}}/{{wildcards.set}}/{{wildcards.shard}} --servers {R}/work/servers"
         f" --concurrency {EXECUTION.concurrency} --linger {EXECUTION.linger}"
         f"{' --sharing ' + PATHS.sharing_plan('{wildcards.answerer}') if SHARING else ''}"

@@ -39,9 +39,12 @@ def test_the_openthinker_recipe_is_planned_without_an_account(copy):
         for _, found in jobs
     )
     trained = [found for rule, found in jobs if rule == "train_model"]
-    assert [(found["nodes"], found["gres"], found["mpi"], found["runtime"]) for found in trained] == [
-        ("8", "gpu:4", "srun", "1440")
-    ] * 2
+    assert sorted(
+        (found["nodes"], found["gres"], found["mpi"], found["runtime"], found["qos"]) for found in trained
+    ) == [
+        *[("8", "gpu:4", "srun", "1440", "normal")] * 3,
+        ("96", "gpu:4", "srun", "1440", "boost_qos_bprod"),
+    ]
     taught = [found for rule, found in jobs if rule == "generate_traces" and found["nodes"] == "4"]
     assert len(taught) == 93
     assert all("--exclusive" in found["slurm_extra"].split() and found["tasks_per_gpu"] == "0" for found in taught)

@@ -221,7 +221,7 @@ MISTAKES = {
     ),
     "counts and weights": (
         change("datasets", "verified", "mixture", value={"counts": {"math": 1}, "weights": {"math": 1.0}, "total": 3}),
-        r"needs exactly one of counts, weights, has counts and weights",
+        r"needs exactly one of counts, sources, weights, has counts and weights",
     ),
     "a model trained on its own traces": (
         change("traces", "teacher", "model", value="verified-seed1"),

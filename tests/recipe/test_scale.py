@@ -35,7 +35,11 @@ def test_the_graph_and_the_targets_stay(pair):
         inputs += [
             path for name in paths.datasets_in_use() for found in paths.dataset_inputs(name).values() for path in found
         ]
-        return {path.replace(f"/{each.name}/", "/") for path in inputs if not path.endswith(("1.parquet", "2.parquet"))}
+        return {
+            path.removeprefix(f"results/{each.name}/")
+            for path in inputs
+            if not path.endswith(("1.parquet", "2.parquet"))
+        }
 
     assert {path for path in graph(small) if path.endswith("0000.parquet")} == {
         path for path in graph(recipe) if path.endswith("0000.parquet")

@@ -18,6 +18,7 @@ from .candidates import Candidate, read_candidates
 from .card import card
 from .decontaminate import Benchmarks
 from .length import ChatTokenizer
+from .readable import unreadable
 from .selection import Selection, counts_of, question_text, select, shortfall
 from .tables import CONVERSATIONS, DROPPED, METADATA, ROWS, Writer, ordered_texts, texts_of
 from .text import assistant_text, system_and_user
@@ -144,20 +145,22 @@ def assemble(inputs: Inputs, settings: dict[str, Any], folder: Path, check: Chec
     Raises:
         UserError: files and settings do not fit together, or no row is left.
     """
-    tokenizer_path = _optional(inputs.tokenizer, "--tokenizer", "max_tokens", settings)
+    tokenizer_path = _optional(inputs.tokenizer, "--tokenizer", "tokenizer", settings)
     other = _optional(inputs.same_questions_as, "--same-questions-as", "same_questions_as", settings)
     benchmarks = read_benchmarks(inputs, settings)
     tokenizer = ChatTokenizer(tokenizer_path) if tokenizer_path else None
     same = Counter(row["question_id"] for row in read_rows(other, ROWS, ["question_id"])) if other else None
     questions = read_questions(inputs.questions)
     candidates = read_candidates(questions, inputs.traces, inputs.verdicts)
-    texts = _texts(questions, settings)
+    texts, rule = _texts(questions, settings), settings.get("readable")
 
     def measure(chosen: Sequence[Candidate]) -> None:
         with Progress(len(chosen), f"dataset {settings['dataset']}", "traces") as progress:
             for batch in texts_of(inputs.traces, chosen):
                 check()
                 conversations = [texts(*each) for each in batch]
+                for each, reasoning, response in batch if rule else ():
+                    each.unreadable = unreadable(reasoning or response, questions[each.question_id]["problem"], rule)
                 lengths = tokenizer.count(conversations) if tokenizer else [None] * len(batch)
                 for (each, _, _), text, tokens in zip(batch, conversations, lengths, strict=True):
                     each.text, each.tokens = digest(text), tokens

@@ -32,6 +32,8 @@ class Candidate:
     verdict: str  # status of the verdict
     has_response: bool
     file: int  # which of the trace files holds it
+    written: int | None = None  # tokens that the model wrote
+    unreadable: str | None = None  # why the trace is not fit to read, once it was read
     text: str | None = None  # digest of the training text, once it was read
     tokens: int | None = None  # of the training text; counted only where the recipe limits them
 
@@ -70,7 +72,9 @@ def read_candidates(
     check_parallel(traces, verdicts)
     found: list[Candidate] = []
     for number, (trace_file, verdict_file) in enumerate(zip(traces, verdicts, strict=True)):
-        pairs = read_judged(trace_file, verdict_file, ["question_id", "sample", "status"], ["status"])
+        pairs = read_judged(
+            trace_file, verdict_file, ["question_id", "sample", "status", "completion_tokens"], ["status"]
+        )
         filled = with_response(trace_file)
         for trace, verdict in pairs:
             question = questions.get(trace["question_id"])
@@ -93,6 +97,7 @@ def read_candidates(
                     verdict=verdict["status"],
                     has_response=trace["trace_id"] in filled,
                     file=number,
+                    written=trace["completion_tokens"],
                 )
             )
     check_covered(questions, (each.question_id for each in found), traces)

@@ -25,12 +25,16 @@ REASONS = {
     "unparsed": "the judge's reply could not be read",
     "unverified": "nothing to judge by",
     "verifier_error": "the verifier itself failed",
+    "mixed_language": "too many letters of other scripts than the problem's",
+    "long_paragraph": "a paragraph longer than the limit",
+    "code_block": "a code block in the thinking",
+    "too_short": "fewer tokens than the limit",
     "too_long": "more tokens than the limit",
     "near_duplicate": "the question nearly equals another one",
     "duplicate": "the training text equals another row's",
     "not_first": "an earlier trace of the question was taken",
     "not_chosen": "other traces of the question were taken",
-    "mixture": "the domain had enough rows",
+    "mixture": "its domain or source had enough rows",
 }
 """Every reason for which a trace is not in a dataset, in the order of the steps."""
 
@@ -38,8 +42,11 @@ KEEP = {
     "all": "every trace",
     "first": "the first trace of a question",
     "random": "one random trace of a question",
+    "shortest": "the shortest trace of a question",
     "correct": "every correct trace",
     "first_correct": "the first correct trace of a question",
+    "random_correct": "one random correct trace of a question",
+    "shortest_correct": "the shortest correct trace of a question",
 }
 HUB_LICENCES = frozenset(
     {"apache-2.0", "mit", "cc0-1.0", "cc-by-4.0", "cc-by-sa-4.0", "cc-by-nc-4.0", "cc-by-nc-sa-4.0", "cc-by-3.0"}
@@ -99,13 +106,18 @@ def _rules(settings: Mapping[str, Any]) -> list[str]:
     rules = [
         f"Kept: {KEEP[settings['keep']]} (`{settings['keep']}`), from the trace runs {', '.join(settings['traces'])}."
     ]
-    if settings["keep"] in ("correct", "first_correct") and settings["keep_unverified"]:
+    if settings.get("per_question"):
+        rules.append(f"Up to {settings['per_question']} of them, in that order, of each question.")
+    if "correct" in settings["keep"] and settings["keep_unverified"]:
         rules.append("Domains without a verifier are kept unverified.")
     if settings["same_questions_as"]:
         rules.append(f"Only the questions of the dataset `{settings['same_questions_as']}`, as many rows of each.")
     if rule := settings["decontaminate"]:
         rules.append(
-            f"Decontaminated against {', '.join(settings['decontaminate_against'])}: a question is dropped when it holds "
+            f"Decontaminated against {', '.join(settings['decontaminate_against'])}: a question is dropped "
+            + f"at a ratio of {rule['similarity']:g} %."
+            if rule["ngram"] is None
+            else f"Decontaminated against {', '.join(settings['decontaminate_against'])}: a question is dropped when it holds "
             f"{100 * rule['containment']:g} % of a benchmark item's {rule['ngram']}-word n-grams (shorter items: all words "
             f"in a row; an n-gram of {TEMPLATE_ITEMS} or more items of one benchmark is its template and does not count)"
             + (f", or at a ratio of {rule['similarity']:g} %." if rule["similarity"] is not None else ".")
@@ -114,15 +126,26 @@ def _rules(settings: Mapping[str, Any]) -> list[str]:
         rules.append("Not decontaminated.")
     if rule := settings["near_duplicates"]:
         rules.append(f"Near-duplicate questions are dropped from a ratio of {rule['similarity']:g} % on.")
+    if readable := settings.get("readable"):
+        limits = [
+            f"more than {100 * readable['other_scripts']:g} % letters of other scripts than the problem's"
+            if readable["other_scripts"] is not None
+            else "",
+            f"a paragraph of more than {readable['paragraph']} characters" if readable["paragraph"] else "",
+            "" if readable["code_blocks"] else "a code block",
+        ]
+        rules.append(f"Dropped where the thinking has {', or '.join(filter(None, limits))}.")
+    if settings.get("min_tokens"):
+        rules.append(f"At least {settings['min_tokens']} tokens a row, by the tokenizer of `{settings['tokenizer']}`.")
     if settings["max_tokens"] is not None:
         rules.append(
             f"At most {settings['max_tokens']} tokens a row, counted with the tokenizer of `{settings['tokenizer']}`."
         )
     if rule := settings["mixture"]:
-        shares = rule["counts"] or rule["weights"]
+        shares = rule["counts"] or rule.get("sources") or rule["weights"]
         text = ", ".join(f"{domain} {value:g}" for domain, value in sorted(shares.items()))
         rules.append(
-            f"Mixture: at most {text} rows." if rule["counts"] else f"Mixture: {text} of {rule['total']} rows."
+            f"Mixture: at most {text} rows." if not rule["weights"] else f"Mixture: {text} of {rule['total']} rows."
         )
     rules.append(f"Training text: format `{settings['format']}`; random choices with the seed {settings['seed']}.")
     return rules

@@ -54,13 +54,17 @@ class Benchmarks:
 
     Args:
         items: (benchmark, item id) -> text; None and empty texts match nothing.
-        ngram: words an n-gram. Items with fewer words are found when the row holds all their words in a row.
+        ngram: words an n-gram; None: no n-grams are compared, the ratio alone. Items with fewer words are found when the row holds all their words in a row.
         containment: share of an item's n-grams, 0 < share <= 1, from which a row is contaminated.
         similarity: also contaminated from this normalised Indel ratio of the whole texts, percent; None: not compared.
     """
 
     def __init__(
-        self, items: Mapping[tuple[str, str], str | None], ngram: int, containment: float, similarity: float | None
+        self,
+        items: Mapping[tuple[str, str], str | None],
+        ngram: int | None,
+        containment: float,
+        similarity: float | None,
     ) -> None:
         self._containment, self._similarity = containment, similarity
         self._texts = {key: text for key, raw in sorted(items.items()) if (text := normalise_problem(raw or ""))}
@@ -69,11 +73,11 @@ class Benchmarks:
         self._vocabulary: dict[str, int] = {}
         sequences = {
             key: tuple(self._vocabulary.setdefault(word, len(self._vocabulary)) for word in words(text))
-            for key, text in self._texts.items()
+            for key, text in (self._texts.items() if ngram else ())
         }
         self._sizes: dict[tuple[str, str], int] = {}
         self._index: defaultdict[int, dict[Grams, list[tuple[str, str]]]] = defaultdict(dict)
-        grams = {key: set(_windows(sequence, ngram)) for key, sequence in sequences.items()}
+        grams = {key: set(_windows(sequence, ngram or 1)) for key, sequence in sequences.items()}
         uses = Counter((key[0], gram) for key, found in grams.items() for gram in found)
         for key, sequence in sequences.items():
             telling = {gram for gram in grams[key] if uses[key[0], gram] < TEMPLATE_ITEMS}

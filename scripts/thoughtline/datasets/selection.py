@@ -80,7 +80,7 @@ def select(
     """The dataset's rows in their final order, and all other traces with the reason of each.
 
     Steps: unfit traces; questions that the other arm lacks; contaminated questions; traces that the verdict speaks
-    against; texts that are too long; near-duplicate questions; equal texts; the choice among a question's traces; the
+    against; texts that are not fit to read, too short or too long; near-duplicate questions; equal texts; the choice among a question's traces; the
     mixture. Whatever makes a trace unusable comes before the choice, so that a question is not lost while it has
     another trace.
 
@@ -101,13 +101,22 @@ def select(
         _drop_contaminated(selection, texts, benchmarks)
     selection.drop_where(lambda each: rejected(each, settings["keep"], settings["keep_unverified"]))
     measure(selection.kept)
+    if settings.get("readable"):
+        selection.drop_where(lambda each: each.unreadable)
+    least = settings.get("min_tokens")
+    if least is not None:
+        selection.drop_where(
+            lambda each: ("too_short", f"{each.tokens} tokens") if (each.tokens or 0) < least else None
+        )
     limit = settings["max_tokens"]
     if limit is not None:
         selection.drop_where(lambda each: ("too_long", f"{each.tokens} tokens") if (each.tokens or 0) > limit else None)
     if settings["near_duplicates"]:
         _drop_near_duplicates(selection, texts, settings["near_duplicates"])
     _drop_duplicates(selection)
-    selection.split(choose(selection.kept, settings["keep"], settings["seed"], same_questions))
+    selection.split(
+        choose(selection.kept, settings["keep"], settings["seed"], same_questions, settings.get("per_question"))
+    )
     if settings["mixture"]:
         selection.split(mix(selection.kept, settings["mixture"], settings["seed"]))
     selection.kept.sort(key=lambda each: shuffled(settings["seed"], each.trace_id))

@@ -127,14 +127,15 @@ class Demands:
     def needed(self, paths: Paths) -> list[tuple[str, Demand]]:
         """(the recipe's key that asks for it, demand) of each kind of job that the recipe's targets need."""
         recipe, evaluated = self._recipe, paths.evaluated()
-        datasets = paths.datasets_in_use() or list(recipe.datasets)
-        pairs = [pair for name in datasets for pair in paths.trace_sets(name)]
+        judged = [(run, each) for run, each in paths.runs_in_use() if run in paths.judged_runs()]
+        pairs = [*judged, *(pair for pair in paths.runs_in_use() if pair not in judged)]
         pairs += [(model, each) for model in evaluated for each in paths.benchmarks()]
         found = [("stage", self.stage())] if paths.staged() else []
         for name, set_name in dict.fromkeys(pairs):
             found.append((f"questions of {set_name}", self.questions(set_name)))
             found.append((f"models.{answerer(recipe, name, set_name)['model']}.engine", self.traces(name, set_name)))
-            found.append((f"verdicts of {set_name}", self.verdicts(set_name)))
+            if (name, set_name) in judged or set_name in recipe.benchmarks:
+                found.append((f"verdicts of {set_name}", self.verdicts(set_name)))
         queue = [*evaluated, *(answerer(recipe, *pair)["model"] for pair in pairs)]
         while queue:
             model = recipe.models[name := queue.pop()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from argparse import Namespace
@@ -11,7 +12,7 @@ from typing import Any
 from ..common.command import deadline_of, recorded, settings_of
 from ..common.deadline import Deadline
 from ..common.errors import UserError
-from ..common.files import atomic_directory, read_json, write_json
+from ..common.files import atomic_directory, read_json, write_json, write_text
 from ..common.lease import Lease
 from ..stage.needs import MODEL_FILES, of_model
 from ..stage.staged import Staged, staged
@@ -44,6 +45,20 @@ def from_local(local: dict[str, str], into: Path) -> None:
         )
     for path in chosen_files(folder):
         shutil.copyfile(path.resolve(), into / path.name)
+
+
+def change(folder: Path, changes: dict[str, Any]) -> None:
+    """Write other values into config.json, and another chat template, as the recipe's `changes` say.
+
+    Files of `folder` may be links into the stage, so they are replaced, never written to.
+    """
+    if changes["config"] and (folder / "config.json").is_file():
+        content = json.dumps(read_json(folder / "config.json") | changes["config"], indent=2) + "\n"
+        write_text(folder / "config.json", content)
+    if changes["chat_template"] is not None:
+        for path in folder.glob("chat_template*"):
+            path.unlink()
+        write_text(folder / "chat_template.jinja", changes["chat_template"])
 
 
 def check_weights(folder: Path, where: str, context_length: int) -> None:
@@ -79,7 +94,8 @@ def fetch(settings: dict[str, Any], out: Path, stage: Path, deadline: Deadline) 
     """Write out/weights/ and, last, out/model.json; returns the latter's content.
 
     Args:
-        settings: {"model", one of "hub", "package", "local", "licence", "credit", "context_length"}.
+        settings: {"model", one of "hub", "package", "local", "licence", "credit", "context_length"}, and "changes" where the
+            recipe has some.
         out: the model's folder.
         stage: where hub models are staged.
         deadline: looked at before each step; nothing of a step that was not finished is kept.
@@ -107,18 +123,22 @@ def fetch(settings: dict[str, Any], out: Path, stage: Path, deadline: Deadline) 
             convert(find_file(source), folder, settings["context_length"])
         else:
             from_local(source, folder)
-        check_weights(folder, f"{given[0]} {source[where]}", settings["context_length"])
-        deadline.check()
         files = file_hashes(folder)
         for name, sha256 in files.items():
             if copy:
                 copy.compare(name, sha256)
+        changes = settings.get("changes")
+        if changes:
+            change(folder, changes)
+            files = file_hashes(folder)
+        check_weights(folder, f"{given[0]} {source[where]}", settings["context_length"])
+        deadline.check()
         for path in folder.iterdir():
             if path.stat().st_nlink == 1:
                 path.chmod(0o644)
     model = {
         "name": settings["model"],
-        "revision": source["revision"] if given[0] == "hub" else content_revision(files),
+        "revision": source["revision"] if given[0] == "hub" and not changes else content_revision(files),
         "kind": "published",
         "weights": WEIGHTS,
         "files": files,

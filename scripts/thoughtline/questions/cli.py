@@ -31,7 +31,7 @@ example:
 
 
 def register(verbs: Any) -> None:
-    """Add `curate` and `show`."""
+    """Add `curate`, `select` and `show`."""
     raw = argparse.RawDescriptionHelpFormatter
     curate = verbs.add_parser(
         "curate", help="make a question set from its sources", description=CURATE, epilog=EXAMPLE, formatter_class=raw
@@ -42,6 +42,27 @@ def register(verbs: Any) -> None:
         "--out", required=True, type=Path, metavar="FOLDER", help="the set's folder, one Parquet file a shard"
     )
     curate.set_defaults(run=run_curate)
+    select = verbs.add_parser(
+        "select", help="choose questions of a set by what a model said of them",
+        description="Choose questions of a set by the numbers that a trace run gives them (`rated` in the recipe): ratings that its "
+        "replies state, or the tokens that they took. OUT/dropped.parquet lists the others, and why.",
+    )  # fmt: skip
+    add_common(select)
+    select.add_argument(
+        "--questions", nargs="+", required=True, type=Path, metavar="Q", help="all shards of the set to choose from"
+    )
+    select.add_argument(
+        "--traces",
+        nargs="+",
+        required=True,
+        type=Path,
+        metavar="T",
+        help="all shards of the run that was asked about it",
+    )
+    select.add_argument(
+        "--out", required=True, type=Path, metavar="FOLDER", help="the new set's folder, one Parquet file a shard"
+    )
+    select.set_defaults(run=run_select)
     show = verbs.add_parser(
         "show", help="print questions of a shard", description="Print questions of a shard for people."
     )
@@ -79,6 +100,23 @@ def run_curate(args: argparse.Namespace) -> None:
         for path, size in zip(shards, sizes, strict=True):
             sidecar = read_json(sidecar_path(path))
             write_json(sidecar_path(path), {**sidecar, "counts": {**sidecar["counts"], "shard_rows": size}})
+    print(f"{args.out}: {summary(record.counts)}")
+
+
+def run_select(args: argparse.Namespace) -> None:
+    """Run `select`."""
+    from .curate import shard_paths
+    from .rated import select
+
+    settings = settings_of(args)
+    if not settings.get("rated"):
+        raise UserError("--settings", "lacks 'rated'", "`thoughtline recipe settings` prints the settings of a set")
+    shards = shard_paths(args.out, settings["shards"])
+    with (
+        Lease(args.work or Path(f"{args.out}.work")),
+        recorded([*shards, args.out / "dropped.parquet"], [*args.questions, *args.traces], settings) as record,
+    ):
+        record.counts = select(settings, args.questions, args.traces, args.out)
     print(f"{args.out}: {summary(record.counts)}")
 
 

@@ -11,9 +11,9 @@ from jinja2 import Environment, StrictUndefined
 from ..common.environments import ROOT
 from ..common.errors import UserError
 from ..questions.filters import check_filter
-from .expand import expand, seed_names
+from .expand import expand, origin, seed_names, with_questions
 from .schema import Benchmark, Combined, Model, Rating, Recipe, judge_of
-from .settings import verifier_of
+from .settings import sources_of, verifier_of
 
 Problem = tuple[tuple[Any, ...], str, str]
 
@@ -65,6 +65,8 @@ def _traces(recipe: Recipe) -> Iterator[Problem]:
         yield from _one_model(recipe, (*at, "model"), run.model)
         if run.prompt not in recipe.prompts:
             yield (*at, "prompt"), f"there is no prompt {run.prompt!r}", _known(recipe.prompts)
+        if not run.questions:
+            yield (*at, "questions"), "is missing", "name question sets, or a run that this one rewrites"
         for set_name in run.questions:
             if set_name in recipe.benchmarks:
                 yield (
@@ -83,6 +85,86 @@ def _traces(recipe: Recipe) -> Iterator[Problem]:
                 )
         if len(set(run.questions)) != len(run.questions):
             yield (*at, "questions"), "names a set twice", "name each once"
+
+
+def _rewriting(recipe: Recipe) -> Iterator[Problem]:
+    """A run may rewrite traces of another, all of whose questions it asks about, one for one."""
+    for name, run in recipe.traces.items():
+        at = ("traces", name)
+        if run.rewrites is None:
+            continue
+        chain = origin(recipe, name)
+        last = recipe.traces[chain[-1]].rewrites
+        if last is not None and last not in recipe.traces:
+            yield ("traces", chain[-1], "rewrites"), f"there is no trace run {last!r}", _known(recipe.traces)
+            return
+        if last is not None:
+            yield (
+                (*at, "rewrites"),
+                f"goes in a circle: {' -> '.join([*chain, last])}",
+                "one run must answer questions itself",
+            )
+            return
+        before = recipe.traces[run.rewrites]
+        for each in run.questions:
+            if each not in before.questions:
+                yield (*at, "questions"), f"{each!r} was not asked in {run.rewrites!r}", _known(before.questions)
+        yield from _fits(
+            recipe, (*at, "sampling", "max_tokens"), run.model, run.sampling.max_tokens, before.sampling.max_tokens
+        )
+
+
+def _samples_of_rewriting(recipe: Recipe) -> Iterator[Problem]:
+    for name, run in recipe.traces.items():
+        if run.rewrites is not None and run.samples != 1:
+            yield ("traces", name, "samples"), "each trace is rewritten once", "leave it out"
+
+
+def _rated(recipe: Recipe) -> Iterator[Problem]:
+    """A set that is chosen from another one needs a run that was asked about that one, before."""
+    for name, benchmark in recipe.benchmarks.items():
+        if benchmark.rated:
+            yield ("benchmarks", name, "rated"), "is for training sets", "a benchmark has sources"
+    for name, chosen in recipe.questions.items():
+        at, rated = ("questions", name, "rated"), chosen.rated
+        if rated is None:
+            continue
+        seen, current = [name], rated
+        while current is not None:
+            if current.questions in seen:
+                yield (
+                    (*at, "questions"),
+                    f"goes in a circle: {' -> '.join([*seen, current.questions])}",
+                    "one set must have sources",
+                )
+                return
+            if current.questions not in recipe.questions:
+                break
+            seen.append(current.questions)
+            current = recipe.questions[current.questions].rated
+        if rated.questions not in recipe.questions:
+            yield (*at, "questions"), f"there is no question set {rated.questions!r}", _known(recipe.questions)
+        elif recipe.questions[rated.questions].domain != chosen.domain:
+            domain = recipe.questions[rated.questions].domain
+            yield ("questions", name, "domain"), f"{rated.questions!r} has the domain {domain!r}", domain
+        if rated.traces not in recipe.traces:
+            yield (*at, "traces"), f"there is no trace run {rated.traces!r}", _known(recipe.traces)
+        elif rated.questions not in recipe.traces[rated.traces].questions:
+            yield (
+                (*at, "traces"),
+                f"{rated.traces!r} was not asked about {rated.questions!r}",
+                f"add it to traces.{rated.traces}.questions",
+            )
+
+
+def _published(recipe: Recipe) -> Iterator[Problem]:
+    for name, scores in recipe.published.scores.items() if recipe.published else ():
+        if name not in recipe.models and name not in expand(recipe).models:
+            yield ("published", "scores", name), "is no model of this recipe", _known(recipe.models)
+        for benchmark in scores:
+            if benchmark not in recipe.benchmarks:
+                at = ("published", "scores", name, benchmark)
+                yield at, "is no benchmark of this recipe", _known(recipe.benchmarks)
 
 
 def _same_source(recipe: Recipe) -> Iterator[Problem]:
@@ -145,7 +227,8 @@ def _models(recipe: Recipe) -> Iterator[Problem]:
                 )
 
 
-def _fits(recipe: Recipe, at: tuple[Any, ...], model: str, max_tokens: int) -> Iterator[Problem]:
+def _fits(recipe: Recipe, at: tuple[Any, ...], model: str, max_tokens: int, shown: int = 0) -> Iterator[Problem]:
+    """`max_tokens` of reply must leave room for a prompt that shows a trace of up to `shown` tokens."""
     models = expand(recipe).models
     current = models.get(model) or models.get(
         seed_names(model, recipe.models[model])[0] if model in recipe.models else ""
@@ -155,7 +238,13 @@ def _fits(recipe: Recipe, at: tuple[Any, ...], model: str, max_tokens: int) -> I
         served = served or (current.engine.max_model_len if current.engine else None)
         served = served or current.context_length
         current = models.get(current.base) if current.base else None
-    if served and max_tokens >= served:
+    if served and shown and max_tokens + shown >= served:
+        yield (
+            at,
+            f"a trace of up to {shown} tokens and {max_tokens} of reply do not fit into the context of {model!r} ({served})",
+            f"less than {served - shown}" if served > shown else "a model with a longer context",
+        )
+    elif served and max_tokens >= served:
         yield (
             at,
             f"{max_tokens} tokens leave no room for the prompt in the context of {model!r} ({served})",
@@ -166,7 +255,7 @@ def _fits(recipe: Recipe, at: tuple[Any, ...], model: str, max_tokens: int) -> I
 def _sampling(recipe: Recipe) -> Iterator[Problem]:
     for name, run in recipe.traces.items():
         yield from _fits(recipe, ("traces", name, "sampling", "max_tokens"), run.model, run.sampling.max_tokens)
-        if run.samples > 1 and run.sampling.temperature == 0:
+        if run.samples > 1 and run.sampling.temperature == 0 and run.rewrites is None:
             yield (
                 ("traces", name, "samples"),
                 f"{run.samples} samples at temperature 0 are all the same",
@@ -178,6 +267,10 @@ def _sampling(recipe: Recipe) -> Iterator[Problem]:
                 yield from _fits(
                     recipe, ("evaluation", "sampling", "max_tokens"), name, recipe.evaluation.sampling.max_tokens
                 )
+                for key, benchmark in recipe.benchmarks.items():
+                    if benchmark.sampling:
+                        at = ("benchmarks", key, "sampling", "max_tokens")
+                        yield from _fits(recipe, at, name, benchmark.sampling.max_tokens)
         if recipe.evaluation.samples > 1 and recipe.evaluation.sampling.temperature == 0:
             yield ("evaluation", "samples"), "runs at temperature 0 are all the same", "1, or a temperature above 0"
 
@@ -224,7 +317,9 @@ def _verifiers(recipe: Recipe) -> Iterator[Problem]:
                 "math_verify, exact, choice, judge or none",
             )
     yield from _instructions(recipe)
-    asked = {("traces", name): set(run.questions) for name, run in recipe.traces.items()}
+    used = {run for dataset in recipe.datasets.values() for run in dataset.traces}
+    judged = used or set(recipe.traces)
+    asked = {("traces", name): set(run.questions) for name, run in recipe.traces.items() if name in judged}
     for at, sets in asked.items():
         for each in sets & set(recipe.questions):
             if verifier_of(recipe, each) is None:
@@ -262,6 +357,13 @@ def _datasets(recipe: Recipe) -> Iterator[Problem]:
                     )
         if dataset.tokenizer is not None:
             yield from _one_model(recipe, (*at, "tokenizer"), dataset.tokenizer, weights=True)
+        if dataset.mixture and dataset.mixture.sources:
+            runs = [recipe.traces[run] for run in dataset.traces if run in recipe.traces]
+            sets = [each for run in runs for each in run.questions if each in recipe.questions]
+            known = {source for each in sets for source in sources_of(recipe, each)}
+            for source in dataset.mixture.sources:
+                if source not in known:
+                    yield (*at, "mixture", "sources", source), "is no source of its questions", _known(known)
         rule = dataset.decontaminate
         for benchmark in rule.benchmarks if rule and rule.benchmarks != "all" else []:
             if benchmark not in recipe.benchmarks:
@@ -290,12 +392,21 @@ def _training_order(recipe: Recipe) -> Iterator[Problem]:
     """No model may be needed, directly or not, before it has been trained."""
     models = expand(recipe).models
 
+    def of_run(name: str, above: tuple[str, ...]) -> set[str]:
+        """Who answers, rewrites, and rated the questions."""
+        found = {recipe.traces[each].model for each in origin(recipe, name)}
+        for each in recipe.traces[name].questions:
+            rated = recipe.questions[each].rated if each in recipe.questions else None
+            if rated and rated.traces in recipe.traces and rated.traces not in above:
+                found |= of_run(rated.traces, (*above, name))
+        return found
+
     def of_dataset(name: str) -> set[str]:
         dataset = recipe.datasets[name]
         found = {dataset.tokenizer} if dataset.tokenizer else set()
-        for run in (recipe.traces[each] for each in dataset.traces if each in recipe.traces):
-            found.add(run.model)
-            for each in (name for name in run.questions if name in recipe.questions):
+        for run in (each for each in dataset.traces if each in recipe.traces):
+            found |= of_run(run, ())
+            for each in (name for name in recipe.traces[run].questions if name in recipe.questions):
                 judge = judge_of(verifier_of(recipe, each))
                 found |= {judge.model} if judge else set()
         other = dataset.same_questions_as
@@ -347,8 +458,11 @@ def _templates(recipe: Recipe) -> Iterator[Problem]:
         "function": True,
     }
     judged = {"problem": "p", "reference": "r", "answer": "a", "response": "s", "choices": ["x"], "letters": ["A"]}
+    runs = recipe.traces.values()
+    rewriting = {run.prompt for run in runs if run.rewrites} - {run.prompt for run in runs if not run.rewrites}
+    trace = {"reasoning": "the thinking", "response": "the answer"}
     found: list[tuple[tuple[Any, ...], str, dict[str, Any]]] = [
-        (("prompts", name, domain, "template"), prompt.template, question)
+        (("prompts", name, domain, "template"), prompt.template, question | trace if name in rewriting else question)
         for name, by_domain in recipe.prompts.items()
         for domain, prompt in by_domain.items()
     ]
@@ -363,7 +477,7 @@ def _templates(recipe: Recipe) -> Iterator[Problem]:
         except Exception as error:  # a template may raise whatever Python can
             yield at, f"is no usable template ({error})", f"it may use {', '.join(variables)}"
             continue
-        if variables is question and any(question["problem"] not in text for text in texts):
+        if variables.get("problem") == question["problem"] and any(question["problem"] not in text for text in texts):
             yield at, "does not show the problem", "use {{ problem }}"
 
 
@@ -472,7 +586,9 @@ def _expect(recipe: Recipe) -> Iterator[Problem]:
 CHECKS = (
     _names,
     _models,
+    _rewriting,
     _traces,
+    _rated,
     _same_source,
     _sampling,
     _verifiers,
@@ -483,10 +599,13 @@ CHECKS = (
     _sets,
     _credits,
     _expect,
+    _published,
 )
 
 
 def check(recipe: Recipe) -> Iterator[Problem]:
     """Every problem of the recipe, the most basic first."""
+    yield from _samples_of_rewriting(recipe)
+    whole = with_questions(recipe)
     for each in CHECKS:
-        yield from each(recipe)
+        yield from each(whole)

@@ -1,8 +1,9 @@
-"""Short forms of a recipe, written out: seeds and lists of stages become models of one stage each."""
+"""Short forms of a recipe, written out: seeds and lists of stages become models of one stage each,
+and a trace run that rewrites another has its questions."""
 
 from __future__ import annotations
 
-from .schema import Model, Recipe
+from .schema import Model, Recipe, TraceRun
 
 
 def seed_names(name: str, model: Model) -> list[str]:
@@ -32,8 +33,33 @@ def _chain(name: str, model: Model) -> dict[str, Model]:
     return found
 
 
+def origin(recipe: Recipe, run: str) -> list[str]:
+    """A trace run and those whose traces it rewrites, one after the other; it ends before a name that repeats or is unknown."""
+    chain: list[str] = []
+    name: str | None = run
+    while name in recipe.traces and name not in chain:
+        chain.append(name)
+        name = recipe.traces[name].rewrites
+    return chain
+
+
+def _run(recipe: Recipe, name: str) -> TraceRun:
+    """A trace run with the questions and the number of samples of the run that it rewrites."""
+    chain = [recipe.traces[each] for each in origin(recipe, name)]
+    questions = next((run.questions for run in chain if run.questions), [])
+    return chain[0].model_copy(update={"questions": questions, "samples": chain[-1].samples})
+
+
+def with_questions(recipe: Recipe) -> Recipe:
+    """The recipe with the questions and samples of every trace run."""
+    return recipe.model_copy(update={"traces": {name: _run(recipe, name) for name in recipe.traces}})
+
+
 def expand(recipe: Recipe) -> Recipe:
-    """The recipe with every trained model as one stage at one seed. Expanding twice changes nothing."""
+    """The recipe with every trained model as one stage at one seed, and every trace run with its questions.
+
+    Expanding twice changes nothing.
+    """
     models: dict[str, Model] = {}
     for name, model in recipe.models.items():
         if model.base is None:
@@ -46,4 +72,4 @@ def expand(recipe: Recipe) -> Recipe:
                     update={"stages": [s.model_copy(update={"seed": seed}) for s in model.stages]}
                 )
             models.update(_chain(each, seeded))
-    return recipe.model_copy(update={"models": models})
+    return with_questions(recipe).model_copy(update={"models": models})

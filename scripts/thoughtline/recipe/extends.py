@@ -1,8 +1,8 @@
 """`extends`: a recipe that says only in what it differs from another one.
 
 Mappings are merged key by key, at every depth. Anything else that the recipe gives (a value, a list) stands for the whole of
-what it meets; so does a mapping written `!replace {...}`. A key whose value is null is removed. The base may extend a
-further recipe.
+what it meets; so does a mapping written `!replace {...}`. A key whose value is null is removed (inside `!replace` it
+stays null). The base may extend a further recipe, and need not be a whole one.
 """
 
 from __future__ import annotations
@@ -95,10 +95,10 @@ def read_layers(path: Path, above: tuple[Path, ...] = ()) -> Layered:
     if not below.is_file():
         raise UserError(place_of(path, (KEY,)), f"there is no file {str(below)!r}", f"a path from {path.parent}/")
     base = read_layers(below, chain)
-    if own.get("name", base.data.get("name")) == base.data.get("name"):
+    if "name" in base.data and own.get("name", base.data["name"]) == base.data["name"]:
         raise UserError(
             place_of(path, ("name",)),
-            f"is that of the recipe that it extends, {base.data.get('name')!r}: their results would share a folder",
+            f"is that of the recipe that it extends, {base.data['name']!r}: their results would share a folder",
             "give it a name of its own",
         )
     return merged(base, own, path)

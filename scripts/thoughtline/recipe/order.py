@@ -40,10 +40,13 @@ def priority_of_verdicts(recipe: Recipe, answerer: str, set_name: str) -> int:
 def sharing_plans(recipe: Recipe, paths: Paths, jobs: Iterable[tuple[str, str, str]]) -> dict[str, dict[str, Any]]:
     """For each answerer's plan file (traces/helping.py) the shards that its jobs may answer for each other.
 
+    Runs that rewrite traces have none: what is asked stands in files that others may not have yet.
+
     Args:
         jobs: (answerer, set, shard) of all trace jobs of this run.
     """
     found: dict[str, dict[str, Any]] = {}
+    jobs = [job for job in jobs if job[0] not in recipe.traces or not recipe.traces[job[0]].rewrites]
     for answerer, set_name, shard in sorted(jobs, key=lambda job: (job[0], -tokens_of(recipe, job[1]), job[1:])):
         plan = found.setdefault(paths.sharing_plan(answerer), {"settings": {}, "shards": []})
         if set_name not in plan["settings"]:

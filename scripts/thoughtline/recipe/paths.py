@@ -7,7 +7,7 @@ from typing import Any
 
 from ..common.rows import shard_name
 from ..stage.needs import Need, of_model, of_question_set, of_recipe
-from .expand import group
+from .expand import group, origin
 from .schema import Combined, Recipe, judge_of
 from .settings import decontaminated_against, question_set, verifier_of
 
@@ -42,6 +42,20 @@ class Paths:
         """What an answerer's jobs may do for each other (traces/helping.py)."""
         return f"{self.root}/work/sharing/{answerer}/plan.json"
 
+    def rewritten(self, answerer: str, set_name: str, shard: str) -> list[str]:
+        """The traces that traces/{answerer}/{set_name}/{shard} are written anew from."""
+        if set_name in self.recipe.benchmarks or (run := self.recipe.traces[answerer].rewrites) is None:
+            return []
+        return [f"{self.root}/traces/{run}/{set_name}/{shard}.parquet"]
+
+    def rated_inputs(self, set_name: str) -> dict[str, list[str]]:
+        """Named inputs of a question set that is chosen by rating: the set to choose from, and what was said of it."""
+        rated = question_set(self.recipe, set_name).rated
+        return {
+            "questions": self.rows("questions", rated.questions),
+            "traces": self.rows("traces", rated.traces, rated.questions),
+        }
+
     def answerer_model(self, answerer: str, set_name: str) -> list[str]:
         """Weights that traces/{answerer}/{set_name} need."""
         name = answerer if set_name in self.recipe.benchmarks else self.recipe.traces[answerer].model
@@ -65,6 +79,30 @@ class Paths:
             pairs = [(name, each) for name, run in self.recipe.traces.items() for each in run.questions]
         verifiers = {pair: verifier_of(self.recipe, pair[1]) for pair in pairs}
         return [pair for pair, each in verifiers.items() if isinstance(each, Combined) and each.hears_both]
+
+    def runs_in_use(self) -> list[tuple[str, str]]:
+        """(trace run, question set) pairs that the targets are made from: those of the datasets, what they rewrite, and what
+        rated their questions."""
+        recipe = self.recipe
+        names = self.datasets_in_use() or list(recipe.datasets)
+        queue = [pair for name in names for pair in self.trace_sets(name)]
+        if not recipe.datasets:
+            queue = [(name, each) for name, run in recipe.traces.items() for each in run.questions]
+        found: list[tuple[str, str]] = []
+        while queue:
+            run, set_name = pair = queue.pop(0)
+            if pair in found:
+                continue
+            found.append(pair)
+            queue += [(each, set_name) for each in origin(recipe, run)[1:]]
+            if rated := question_set(recipe, set_name).rated:
+                queue.append((rated.traces, rated.questions))
+        return found
+
+    def judged_runs(self) -> list[str]:
+        """Trace runs whose traces are judged: those that datasets are made from, or all where there is no dataset."""
+        runs = {run for dataset in self.recipe.datasets.values() for run in dataset.traces}
+        return [name for name in self.recipe.traces if name in runs or not self.recipe.datasets]
 
     def trace_sets(self, dataset: str) -> list[tuple[str, str]]:
         """(trace run, question set) pairs that a dataset is made from."""
@@ -153,18 +191,15 @@ class Paths:
     def sets_in_use(self) -> list[str]:
         """Question sets and benchmarks that the targets are made from."""
         datasets = self.datasets_in_use() or list(self.recipe.datasets)
-        found = [each for name in datasets for _, each in self.trace_sets(name)]
+        found = [each for _, each in self.runs_in_use()]
         found += [each for name in datasets for each in decontaminated_against(self.recipe, name)]
         found += self.benchmarks()
-        if not self.recipe.datasets:
-            found += [each for run in self.recipe.traces.values() for each in run.questions]
         return sorted(set(found))
 
     def models_in_use(self) -> list[str]:
         """Models that the targets are made with: those that are scored, that answer, judge or count, and what they come from."""
         datasets = self.datasets_in_use() or list(self.recipe.datasets)
-        runs = {run for name in datasets for run in self.recipe.datasets[name].traces}
-        queue = self.evaluated() + [self.recipe.traces[run].model for run in runs or self.recipe.traces]
+        queue = self.evaluated() + [self.recipe.traces[run].model for run, _ in self.runs_in_use()]
         queue += [name for each in datasets if (name := self.recipe.datasets[each].tokenizer)]
         queue += [judge.model for each in self.sets_in_use() if (judge := judge_of(verifier_of(self.recipe, each)))]
         found: set[str] = set()

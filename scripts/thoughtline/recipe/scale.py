@@ -4,10 +4,10 @@ What an overlay (recipes/scale/*.yaml) replaces: all weights and services by one
 domain, and whatever makes a run long (rows, samples, shards, tokens, steps, ranks). What it keeps: every question set, benchmark, trace run,
 dataset, stage, verifier, prompt, learning rate and comparison.
 
-Three things cannot stay. `where`, `take` and `filters` of a source speak of its own rows, so they go with it. A model that is next to never
-right would leave no row to train on, so the keep rules `correct`, `first_correct` and `shortest_correct` become `all`, `first` and `shortest`:
-verdicts are made, but keep nothing out; and for the same reason what drops rows by length or by rating from below lets everything pass. Published
-scores are left out, for what is scored is not what was published.
+Three things cannot stay. `where`, `take` and `filters` of a source speak of its own rows, so they go with it. A model that is next to
+never right would leave no row to train on, so the keep rules `correct`, `first_correct` and so on become `all`, `first` and so on: verdicts are
+made, but keep nothing out; for the same reason limits of length and of rating from below let everything pass. Published scores are left out,
+for what is scored is not what was published.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from .yaml_text import place_of, read_yaml
 
 DEFAULT = ROOT / "recipes/scale/small.yaml"
 
-KEEP = {"correct": "all", "first_correct": "first"}
+KEEP = {"correct": "all", "first_correct": "first", "random_correct": "random", "shortest_correct": "shortest"}
 """Keep rules that need correct traces -> those that do not."""
 
 LARGEST_ENTRIES = 1000
@@ -109,6 +109,10 @@ class Scaling:
 
     def question_set(self, chosen: Any, kind: str, limit: int) -> Any:
         """A training set or benchmark."""
+        if chosen.rated:
+            rated = {"at_least": chosen.rated.at_least and 0.0, "at_most": None, "highest": limit, "unrated": "keep"}
+            small = {"rated": chosen.rated.model_copy(update=rated), "limit": limit}
+            return chosen.model_copy(update={**small, "shards": min(chosen.shards, self.overlay.shards)})
         update: dict[str, Any] = {
             "sources": {key: self.source(each, chosen.domain, kind) for key, each in chosen.sources.items()},
             "shards": min(chosen.shards, self.overlay.shards),
@@ -171,7 +175,10 @@ class Scaling:
 
     def dataset(self, dataset: Any) -> Any:
         """A dataset, without what would drop every row of a model that is next to never right."""
-        return dataset.model_copy(update={"keep": KEEP.get(dataset.keep, dataset.keep)})
+        update: dict[str, Any] = {"keep": KEEP.get(dataset.keep, dataset.keep)}
+        if dataset.min_tokens:
+            update["min_tokens"] = 1
+        return dataset.model_copy(update=update)
 
     def recipe(self, recipe: Recipe) -> Recipe:
         """The whole of it, not expanded."""
@@ -194,6 +201,7 @@ class Scaling:
                 "traces": {name: self.run(each) for name, each in recipe.traces.items()},
                 "verdicts": {domain: self.verifier(each) for domain, each in recipe.verdicts.items()},
                 "datasets": {name: self.dataset(each) for name, each in recipe.datasets.items()},
+                "published": None,
                 "evaluation": evaluation
                 and evaluation.model_copy(
                     update={

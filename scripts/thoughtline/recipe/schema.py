@@ -7,9 +7,18 @@ docs/reference.md are generated from here (`thoughtline recipe reference`), and 
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    StringConstraints,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from ..common.names import FILTERS
 
@@ -23,6 +32,18 @@ class Strict(BaseModel):
     """A model that refuses keys it does not know and values of the wrong type."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+    LATER: ClassVar[frozenset[str]] = frozenset()
+    """Keys that the schema got later. They are left out of dumps where they have their default, so that the settings of a
+    recipe without them, and with these its finished jobs, stay what they were."""
+
+    @model_serializer(mode="wrap")
+    def _without_later_defaults(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        found = dump(self)
+        for name in self.LATER:
+            if name in found and getattr(self, name) == type(self).model_fields[name].get_default():
+                del found[name]
+        return found
 
 
 def _exactly_one(model: BaseModel, names: tuple[str, ...]) -> None:
@@ -284,8 +305,23 @@ class Stage(Strict):
         return self
 
 
+class Changes(Strict):
+    """What is written into a copy of published weights before they are used, as a release did with its base."""
+
+    config: dict[str, Any] = Field({}, description="Values of config.json, say max_position_embeddings.")
+    chat_template: str | None = Field(None, description="Another chat template (Jinja), or one where there is none.")
+
+    @model_validator(mode="after")
+    def _something(self) -> Changes:
+        if not self.config and self.chat_template is None:
+            raise ValueError("changes nothing: give config or chat_template")
+        return self
+
+
 class Model(Strict):
     """Published weights, a service, or the end of a chain of training stages."""
+
+    LATER = frozenset({"changes"})
 
     hub: HubRef | None = Field(None, description="Published weights on the hub.")
     package: PackageWeights | None = Field(None, description="Published weights in a Python package.")
@@ -298,6 +334,7 @@ class Model(Strict):
     credit: str | None = Field(None, description="Who made them, with a link.")
     context_length: int | None = Field(None, ge=16, description="Longest context of published weights, tokens.")
     engine: Engine | None = Field(None, description="How it is served; a trained model inherits its base's.")
+    changes: Changes | None = Field(None, description="Changes of published weights' configuration or chat template.")
 
     @model_validator(mode="after")
     def _check(self) -> Model:
@@ -308,16 +345,30 @@ class Model(Strict):
             raise ValueError("`base` without `stages`: give at least one training stage")
         if self.base is None and self.endpoint is None and (self.licence is None or self.context_length is None):
             raise ValueError("published weights need `licence` and `context_length`")
+        if self.changes and (self.base is not None or self.endpoint is not None):
+            raise ValueError("`changes` are for published weights")
         if len(set(self.seeds)) != len(self.seeds):
             raise ValueError(f"seeds {self.seeds} repeat")
         return self
 
 
 class TraceRun(Strict):
-    """Raw generations of one model on question sets."""
+    """Raw generations of one model on question sets, or another run's traces written anew."""
 
-    model: Name = Field(description="Who answers.")
-    questions: list[Name] = Field(description="Question sets.", min_length=1)
+    LATER = frozenset({"rewrites", "format"})
+
+    model: Name = Field(description="Who answers, or rewrites.")
+    questions: list[Name] = Field([], description="Question sets (with `rewrites` by default those of that run).")
+    rewrites: Name | None = Field(
+        None,
+        description="A trace run whose finished traces this model writes anew, one for one; the prompt's template also has "
+        "`reasoning` and `response`.",
+    )
+    format: Literal["think", "openthoughts"] = Field(
+        "think",
+        description="How thinking and answer are told apart in a reply where the service does not: <think> tags, or "
+        "OpenThoughts' begin/end_of_thought and begin/end_of_solution.",
+    )
     samples: int = Field(1, ge=1, le=1024, description="Samples a question.")
     sampling: Sampling = Field(description="Sampling parameters.")
     prompt: Name = Field(description="Key of `prompts`.")
@@ -392,10 +443,17 @@ class MathVerify(Strict):
 class CodeTests(Strict):
     """Unit tests: every test must run and pass."""
 
+    LATER = frozenset({"errors_pass"})
+
     verifier: Literal["code"]
     seconds: float = Field(4, gt=0, description="CPU seconds a test (OpenThoughts: 4).")
     memory_mb: int = Field(1024, ge=32, description="Memory limit of a program.")
     output_mb: int = Field(16, ge=1, description="Limit of its standard output.")
+    errors_pass: bool = Field(
+        False,
+        description="A fault of OpenThoughts' released verifier, for comparison with it: a program whose first failing test "
+        "ends in an error (compile or runtime error, time or memory limit), and a reply without code, count as correct.",
+    )
     unprotected: list[Literal["files", "network", "process_count", "processes"]] = Field(
         [],
         description="What this machine may leave unprotected against programs; by default the verifier refuses to run.",
@@ -552,31 +610,92 @@ def judge_of(verifier: Any) -> Judge | Rating | None:
     )
 
 
+class Rated(Strict):
+    """Questions of another set, chosen by what a trace run on that set says of them.
+
+    A question's number is the mean over its finished traces.
+    """
+
+    questions: Name = Field(description="The question set to choose from.")
+    traces: Name = Field(description="A trace run that was asked about that set.")
+    measure: Literal["rating", "tokens"] = Field(
+        "rating", description="The number that the reply states, or the tokens that the reply took."
+    )
+    pattern: str = Field(
+        r"(\d+(?:\.\d+)?)",
+        description="Regular expression with one group, the rating; its last match in the response counts.",
+    )
+    at_least: float | None = Field(None, description="Only questions with at least this number.")
+    at_most: float | None = Field(None, description="Only questions with at most this number.")
+    highest: int | None = Field(
+        None, ge=1, description="Only this many of the questions, those with the highest numbers."
+    )
+    unrated: Literal["drop", "keep"] = Field(
+        "drop", description="Questions without a number; when kept, they count as the lowest."
+    )
+
+    @field_validator("pattern")
+    @classmethod
+    def _one_group(cls, value: str) -> str:
+        try:
+            groups = re.compile(value).groups
+        except re.error as error:
+            raise ValueError(f"{value!r} is no regular expression ({error})") from None
+        if groups != 1:
+            raise ValueError(f"{value!r} has {groups} groups; the rating needs exactly one")
+        return value
+
+    @model_validator(mode="after")
+    def _chooses(self) -> Rated:
+        if self.at_least is None and self.at_most is None and self.highest is None:
+            raise ValueError("chooses nothing: give at_least, at_most or highest")
+        return self
+
+
 class QuestionSet(Strict):
     """Prompts with ground truth of one domain."""
 
+    LATER = frozenset({"rated"})
+
     domain: Domain = Field(description="math, code, science, puzzle or chat: it chooses prompt and verifier.")
     shards: int = Field(1, ge=1, le=9999, description="Fixed number of hash partitions.")
-    sources: dict[Name, Source] = Field(
-        description="Sources by name; earlier ones win when questions repeat.", min_length=1
+    sources: dict[Name, Source] = Field({}, description="Sources by name; earlier ones win when questions repeat.")
+    rated: Rated | None = Field(
+        None, description="In place of sources: another set's questions, chosen by a model's rating."
     )
     deduplicate: Deduplicate = Field(Deduplicate(), description="Deduplication within the set.")
     partition: Partition | None = Field(None, description="Only a hash part of the questions.")
     limit: int | None = Field(None, ge=1, description="At most this many questions, lowest question_id first.")
     verifier: Verifier | None = Field(None, description="Default: the domain's in `verdicts`.")
 
+    @model_validator(mode="after")
+    def _has_rows(self) -> QuestionSet:
+        if bool(self.sources) == (self.rated is not None):
+            raise ValueError(f"needs either sources or rated, has {'both' if self.sources else 'none of them'}")
+        return self
+
 
 class Decontaminate(Strict):
     """Drop training rows that share text with a benchmark."""
 
     benchmarks: list[Name] | Literal["all"] = Field("all", description="Which benchmarks.")
-    ngram: int = Field(13, ge=1, description="Words an n-gram; shorter problems are compared whole.")
+    ngram: int | None = Field(
+        13,
+        ge=1,
+        description="Words an n-gram; shorter problems are compared whole. Null: no n-grams, `similarity` alone.",
+    )
     containment: float = Field(
         0.5, gt=0, le=1, description="Drop when this share of a benchmark item's n-grams occurs in the row."
     )
     similarity: float | None = Field(
         None, ge=50, le=100, description="Also drop at this normalised Indel ratio, percent."
     )
+
+    @model_validator(mode="after")
+    def _compares(self) -> Decontaminate:
+        if self.ngram is None and self.similarity is None:
+            raise ValueError("compares nothing: without ngram it needs similarity")
+        return self
 
 
 class NearDuplicates(Strict):
@@ -586,32 +705,58 @@ class NearDuplicates(Strict):
     permutations: int = Field(128, ge=16, description="MinHash permutations that propose candidates.")
 
 
+class Readable(Strict):
+    """Which traces are fit to read, as DeepSeek-R1's rejection sampling asks: looked for in the thinking, or in the whole
+    reply where there is none apart."""
+
+    other_scripts: float | None = Field(
+        None,
+        ge=0,
+        lt=1,
+        description="Drop when more than this share of its letters is of other scripts than the problem (Greek never counts).",
+    )
+    paragraph: int | None = Field(None, ge=1, description="Drop when a paragraph has more characters than this.")
+    code_blocks: bool = Field(True, description="False drops thinking with a fenced code block.")
+
+
 class Mixture(Strict):
-    """How many rows of each domain: counts, or weights of a total."""
+    """How many rows of each domain or source: counts, or weights of a total."""
+
+    LATER = frozenset({"sources"})
 
     counts: dict[Domain, int] | None = Field(
         None, description="At most this many rows of each domain; others are dropped."
+    )
+    sources: dict[Name, int] | None = Field(
+        None, description="At most this many rows of each source; others are dropped."
     )
     weights: dict[Domain, float] | None = Field(None, description="Shares of `total`, any positive numbers.")
     total: int | None = Field(None, ge=1, description="Rows in all (with weights).")
 
     @model_validator(mode="after")
     def _check(self) -> Mixture:
-        _exactly_one(self, ("counts", "weights"))
+        _exactly_one(self, ("counts", "sources", "weights"))
         if (self.weights is None) != (self.total is None):
             raise ValueError("weights and total go together")
-        if any(value <= 0 for value in (self.weights or self.counts or {}).values()):
-            raise ValueError("counts and weights must be positive; leave a domain out to drop it")
+        if any(value <= 0 for value in (self.weights or self.counts or self.sources or {}).values()):
+            raise ValueError("counts and weights must be positive; leave a domain or source out to drop it")
         return self
 
 
 class Dataset(Strict):
     """What a student is trained on."""
 
+    LATER = frozenset({"per_question", "readable", "min_tokens"})
+
     traces: list[Name] = Field(description="Trace runs to take rows from.", min_length=1)
-    keep: Literal["all", "first", "random", "correct", "first_correct"] = Field(
-        description="Which traces of a question: all; the first finished; one at random (seeded); "
-        "every correct one; the first correct one."
+    keep: Literal[
+        "all", "first", "random", "shortest", "correct", "first_correct", "random_correct", "shortest_correct"
+    ] = Field(
+        description="Which traces of a question: all; the first finished; one at random (seeded); the one of fewest tokens; "
+        "every correct one; of the correct ones the first, one at random, the one of fewest tokens."
+    )
+    per_question: int | None = Field(
+        None, ge=1, description="Up to this many traces of a question, in the order of `keep`, instead of one or all."
     )
     keep_unverified: bool = Field(
         False,
@@ -623,10 +768,14 @@ class Dataset(Strict):
     near_duplicates: NearDuplicates | None = Field(None, description="Near-duplicate removal.")
     decontaminate: Decontaminate | None = Field(None, description="Decontamination against benchmarks.")
     mixture: Mixture | None = Field(None, description="Rows of each domain.")
+    readable: Readable | None = Field(None, description="Drop traces that are not fit to read.")
+    min_tokens: int | None = Field(
+        None, ge=1, description="Drop rows shorter than this, prompt and reply, in tokens of `tokenizer`."
+    )
     max_tokens: int | None = Field(
         None, ge=1, description="Drop rows longer than this, prompt and reply, in tokens of `tokenizer`."
     )
-    tokenizer: Name | None = Field(None, description="The model whose tokenizer counts (with max_tokens).")
+    tokenizer: Name | None = Field(None, description="The model whose tokenizer counts (with max_tokens, min_tokens).")
     prompt: Name = Field(description="Key of `prompts`: the user turn of the training text (examples are left out).")
     format: Literal["openthoughts", "think", "plain"] = Field(
         "openthoughts",
@@ -636,8 +785,10 @@ class Dataset(Strict):
 
     @model_validator(mode="after")
     def _check(self) -> Dataset:
-        if (self.max_tokens is None) != (self.tokenizer is None):
+        if (self.max_tokens is None and self.min_tokens is None) != (self.tokenizer is None):
             raise ValueError("max_tokens and tokenizer go together: length is counted in a model's tokens")
+        if self.max_tokens and self.min_tokens and self.min_tokens > self.max_tokens:
+            raise ValueError(f"min_tokens {self.min_tokens} is more than max_tokens {self.max_tokens}")
         return self
 
 
@@ -663,6 +814,29 @@ class Comparison(Strict):
     title: str = Field(description="What the difference means.")
     a: Name = Field(description="Model or group.")
     b: Name = Field(description="Model or group; the difference is b - a.")
+
+
+class PublishedScore(Strict):
+    """A score that somebody published for a model of the recipe."""
+
+    score: float = Field(ge=0, le=100, description="Accuracy, percent.")
+    source: str = Field(description="Where it was published, with a link.", min_length=1)
+    runs: int = Field(1, ge=1, description="Runs a question that it is the mean of.")
+    questions: int | None = Field(None, ge=1, description="Questions; default: as many as the benchmark has here.")
+
+
+class Published(Strict):
+    """Published scores, which the report holds against the recipe's own."""
+
+    margin: float = Field(
+        5.0,
+        gt=0,
+        lt=100,
+        description="A score is reproduced when the whole interval of the difference is within this many points.",
+    )
+    scores: dict[Name, dict[Name, PublishedScore]] = Field(
+        description="By model (or group of seeds), then by benchmark.", min_length=1
+    )
 
 
 class Targets(Strict):
@@ -707,6 +881,8 @@ class Expect(Strict):
 class Recipe(Strict):
     """An open reasoning-model release."""
 
+    LATER = frozenset({"published", "expect"})
+
     extends: str | None = Field(
         None,
         description="Another recipe's file, relative to this one: only what differs from it is given here. Mappings merge "
@@ -726,3 +902,4 @@ class Recipe(Strict):
     evaluation: Evaluation | None = Field(None, description="The evaluation protocol.")
     targets: Targets = Field(description="What is made by default.")
     expect: Expect | None = Field(None, description="What the planner reckons with until there are rows.")
+    published: Published | None = Field(None, description="Published scores of the recipe's models.")

@@ -14,10 +14,12 @@ from ..common.canonical import canonical_json
 from ..common.environments import ENVIRONMENTS
 from ..provenance.digest import code_digest
 from ..provenance.environment import environment_digest
-from .schema import Benchmark, Model, Recipe, judge_of
+from .expand import origin
+from .schema import Benchmark, Model, Recipe, Source, TraceRun, judge_of
 
 ENTRY_MODULES = {
     "questions": ["questions.curate"],
+    "questions.rated": ["questions.rated"],
     "traces": ["traces.generate"],
     "verdicts": ["verdicts.verify"],
     "verdicts.agreement": ["verdicts.agreement"],
@@ -68,6 +70,9 @@ def question_set(recipe: Recipe, name: str) -> Any:
 def questions(recipe: Recipe, name: str) -> dict[str, Any]:
     """Settings of `curate_questions`."""
     chosen = question_set(recipe, name)
+    if chosen.rated:
+        rule = {"rated": _plain(chosen.rated), "partition": _plain(chosen.partition), "limit": chosen.limit}
+        return _with_digests("questions.rated", {"set": name, "domain": chosen.domain, "shards": chosen.shards, **rule})
     return _with_digests(
         "questions",
         {
@@ -83,6 +88,14 @@ def questions(recipe: Recipe, name: str) -> dict[str, Any]:
             "limit": chosen.limit,
         },
     )
+
+
+def sources_of(recipe: Recipe, name: str) -> dict[str, Source]:
+    """The sources of a question set, or of the set that it was chosen from."""
+    chosen = question_set(recipe, name)
+    while chosen.rated:
+        chosen = question_set(recipe, chosen.rated.questions)
+    return chosen.sources
 
 
 def engine_of(recipe: Recipe, name: str) -> dict[str, Any]:
@@ -109,7 +122,13 @@ def answerer(recipe: Recipe, name: str, set_name: str) -> dict[str, Any]:
             "prompt": benchmark.prompt or protocol.prompt,
         }
     run = recipe.traces[name]
-    return {"model": run.model, "samples": run.samples, "sampling": run.sampling, "prompt": run.prompt}
+    return {
+        "model": run.model,
+        "samples": run.samples,
+        "sampling": run.sampling,
+        "prompt": run.prompt,
+        **run.model_dump(include=TraceRun.LATER),
+    }
 
 
 def traces(recipe: Recipe, name: str, set_name: str) -> dict[str, Any]:
@@ -126,6 +145,7 @@ def traces(recipe: Recipe, name: str, set_name: str) -> dict[str, Any]:
             "sampling": _plain(how["sampling"]),
             "prompt": _plain(recipe.prompts[how["prompt"]][domain]),
             "seed": recipe.seed,
+            **{key: how[key] for key in TraceRun.LATER & how.keys()},
         },
     )
 
@@ -175,9 +195,9 @@ def datasets(recipe: Recipe, name: str) -> dict[str, Any]:
     sources = {
         key: {"licence": source.licence, "credit": source.credit}
         for each in sets
-        for key, source in question_set(recipe, each).sources.items()
+        for key, source in sources_of(recipe, each).items()
     }
-    models = {recipe.traces[run].model for run in chosen.traces}
+    models = {recipe.traces[each].model for run in chosen.traces for each in origin(recipe, run)}
     return _with_digests(
         "datasets",
         {
@@ -207,6 +227,7 @@ def fetch(recipe: Recipe, name: str) -> dict[str, Any]:
                 key: _plain(getattr(model, key))
                 for key in ("hub", "package", "local", "licence", "credit", "context_length")
             },
+            **({"changes": _plain(model.changes)} if model.changes else {}),
         },
     )
 

@@ -52,6 +52,9 @@ def _generate(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument("--questions", type=Path, required=True, metavar="SHARD.parquet", help="questions to answer")
     parser.add_argument("--out", type=Path, required=True, metavar="SHARD.parquet", help="traces to write")
     parser.add_argument(
+        "--rewrites", type=Path, metavar="SHARD.parquet", help="traces to write anew (with a `rewrites` setting)"
+    )
+    parser.add_argument(
         "--concurrency",
         type=int,
         default=defaults.concurrency,
@@ -112,10 +115,10 @@ def run_generate(args: argparse.Namespace) -> None:
         nodes=args.nodes,
     )
     model = None if settings.get("endpoint") else args.model
-    inputs = [args.questions, *([model] if model else [])]
+    inputs = [args.questions, *([model] if model else []), *([args.rewrites] if args.rewrites else [])]
     with Lease(work), recorded([args.out], inputs, settings) as record:
         record.counts, record.details = generate(
-            settings, model, args.questions, args.out, work, options, deadline_of(args)
+            settings, model, args.questions, args.out, work, options, deadline_of(args), args.rewrites
         )
 
 

@@ -27,7 +27,8 @@ from ..common.rows import QUESTIONS, TRACES, read_rows, seed_of, write_rows
 from .client import ChatClient, Reply, ServiceError
 from .helping import Sharing
 from .prompts import Messages
-from .requests import Request, Row, made_by, requests_of, revision_of
+from .reasoning import split_openthoughts
+from .requests import Request, Row, made_by, requests_of, revision_of, rewriting_of
 from .server import Server, serving
 
 GRACE = 15.0
@@ -94,6 +95,9 @@ async def converse(client: ChatClient, request: Request) -> Answer:
 def row_of(request: Request, answer: Answer) -> Row:
     """A row of rows.TRACES."""
     reply = answer.reply
+    if request.form == "openthoughts" and reply.reasoning is None and reply.response:
+        reasoning, response = split_openthoughts(reply.response)
+        reply = replace(reply, reasoning=reasoning, response=response)
     return {
         "trace_id": request.trace_id,
         "question_id": request.question_id,
@@ -322,6 +326,7 @@ def generate(
     work: Path,
     options: Options,
     deadline: Deadline,
+    rewrites: Path | None = None,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Write the traces of one shard; returns the sidecar's (counts, details).
 
@@ -333,6 +338,7 @@ def generate(
         work: journal and server logs; kept, so that later runs reuse rows. The caller holds its lease.
         options: what cannot change the result.
         deadline: when to stop.
+        rewrites: the traces to write anew, with a `rewrites` setting.
 
     Raises:
         OutOfTime: run again to go on.
@@ -341,20 +347,27 @@ def generate(
     model = read_json(model_json) if model_json else None
     revision = revision_of(settings, model)
     questions = read_rows(questions_file, QUESTIONS)
-    requests = requests_of(questions, settings, revision)
+    if (rewrites is None) != (settings.get("rewrites") is None):
+        right = "leave it out" if rewrites else f"give the traces of {settings['rewrites']}"
+        raise UserError("--rewrites", f"does not fit the setting rewrites = {settings.get('rewrites')!r}", right)
+    requests, rows_without = (
+        rewriting_of(questions, settings, revision, rewrites)
+        if rewrites
+        else (requests_of(questions, settings, revision), [])
+    )
     label = f"traces {out.parent.parent.name}/{out.parent.name} {out.stem}"
     try:
         with contextlib.ExitStack() as stack:
             journal = stack.enter_context(Journal(work / "traces.jsonl", "trace_id", made_by(settings)))
             shared: Sharing | None = None
-            if options.sharing:
+            if options.sharing and not rewrites:
                 where = (options.sharing, settings, questions_file, out, work)
                 limits = (options.concurrency, options.sharing_seconds)
                 shared = stack.enter_context(Sharing(*where, requests, journal, revision, *limits))
                 shared.wait(_pause(deadline))
             task = shared or Alone(requests, journal, options.concurrency)
             details = _make(task, len(requests), label, settings, model_json, work, options, deadline)
-            rows = task.rows
+            rows = [*task.rows, *rows_without]
             write_rows(out, rows, TRACES, ["question_id", "sample"])
             if shared:
                 details |= {"rows_by_others": shared.helped, "rows_for_others": shared.for_others}

@@ -44,11 +44,13 @@ def user_turn(
     choices: list[str] | None = None,
     starter_code: str | None = None,
     function: bool = False,
+    trace: dict[str, str] | None = None,
 ) -> str:
     """The user's message for one question.
 
     The template sees problem, choices (a list, empty without options), letters (A, B, ... one for each
-    option), starter_code ("" without one) and function (True for a function-style code problem).
+    option), starter_code ("" without one) and function (True for a function-style code problem); with a `trace` that is
+    to be written anew also its reasoning and response.
     """
     options = choices or []
     return render(
@@ -58,6 +60,7 @@ def user_turn(
         letters=list(MULTIPLE_CHOICE_LETTERS[: len(options)]),
         starter_code=starter_code or "",
         function=function,
+        **(trace or {}),
     )
 
 
@@ -67,12 +70,13 @@ def is_function(tests: str | None) -> bool:
     return bool(found.get("fn_name") or found.get("asserts"))
 
 
-def messages_of(prompt: dict[str, Any], question: dict[str, Any]) -> Messages:
+def messages_of(prompt: dict[str, Any], question: dict[str, Any], trace: dict[str, str] | None = None) -> Messages:
     """Chat messages for a row of QUESTIONS: system message, worked examples as earlier turns, the question.
 
     Args:
         prompt: settings["prompt"]: system, template, examples.
         question: a row of rows.QUESTIONS.
+        trace: {"reasoning", "response"} of a trace to write anew. Worked examples have none.
     """
     messages: Messages = []
     if prompt.get("system") is not None:
@@ -85,11 +89,17 @@ def messages_of(prompt: dict[str, Any], question: dict[str, Any]) -> Messages:
             example.get("choices"),
             example.get("starter_code"),
             bool(example.get("function")),
+            trace and dict.fromkeys(trace, ""),
         )
         messages.append({"role": "user", "content": turn})
         messages.append({"role": "assistant", "content": example["response"]})
     turn = user_turn(
-        template, question["problem"], question["choices"], question["starter_code"], is_function(question["tests"])
+        template,
+        question["problem"],
+        question["choices"],
+        question["starter_code"],
+        is_function(question["tests"]),
+        trace,
     )
     messages.append({"role": "user", "content": turn})
     return messages

@@ -22,6 +22,29 @@ def split_reasoning(text: str) -> tuple[str | None, str]:
     return thinking, tail.strip()
 
 
+THOUGHT = "<|begin_of_thought|>", "<|end_of_thought|>"
+SOLUTION = "<|begin_of_solution|>", "<|end_of_solution|>"
+
+
+def split_openthoughts(text: str) -> tuple[str | None, str]:
+    """(thought, solution) of a text in OpenThoughts' and Sky-T1's form; thought is None when the text has none of its marks.
+
+    - `<|begin_of_thought|>a<|end_of_thought|><|begin_of_solution|>b<|end_of_solution|>` -> ("a", "b"); marks that are left out at
+      an end are taken as if they stood there.
+    - only a thought -> ("a", ""): there is no solution.
+    - only a solution -> ("", "b").
+    """
+    if not any(mark in text for mark in (*THOUGHT, *SOLUTION)):
+        return None, text
+    thought, ended, rest = text.partition(THOUGHT[1])
+    if not ended:
+        thought, begun, rest = text.partition(SOLUTION[0])
+        rest = begun + rest
+    thought = thought.rpartition(THOUGHT[0])[2]
+    solution = rest.rpartition(SOLUTION[0])[2].partition(SOLUTION[1])[0]
+    return thought.strip(), solution.strip()
+
+
 def parts_of(message: dict[str, Any]) -> tuple[str | None, str]:
     """(reasoning, answer) of a chat message: from its own reasoning field, else from <think> tags."""
     text = message.get("content") or ""

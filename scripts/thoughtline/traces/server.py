@@ -93,7 +93,7 @@ def server_command(
         module, spread = "thoughtline.traces.vllm_node", node_options(engine, nodes)
     else:
         module, spread = "thoughtline.traces.vllm_server" if on_cpu else "vllm.entrypoints.openai.api_server", []
-    own = ["--model", str(weights), "--served-model-name", model["name"], "--host", "127.0.0.1", "--port", "{port}"]
+    own = ["--model", str(weights), "--served-model-name", model["revision"], "--host", "127.0.0.1", "--port", "{port}"]
     return [*python, "-m", module, *own, *engine_options(engine, on_cpu), *spread]
 
 
@@ -135,11 +135,14 @@ def serving(
     )
     command = server_command(model_json, engine, python, has.build == "cpu", nodes)
     devices = {name: os.environ.get(name) for name in ("CUDA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES")}
+    folder_of_weights = str(weights / model["weights"])
     return running(
         command,
         variables,
         [model["revision"], devices],
-        model=model["name"],
+        # Two models of a recipe may have the same weights, each in a folder of its own.
+        alike=[model["revision"] if part == folder_of_weights else part for part in command],
+        model=model["revision"],
         folder=folder,
         linger=0 if "SLURM_JOB_ID" in os.environ else linger,
         port=port,

@@ -182,6 +182,7 @@ def running(
     port: int | None = None,
     start_seconds: float = 1800,
     deadline: Deadline | None = None,
+    alike: list[str] | None = None,
 ) -> Iterator[Server]:
     """Yield a ready server; it ends with this block, or `linger` seconds after its last user.
 
@@ -195,13 +196,14 @@ def running(
         port: default: a free one.
         start_seconds: how long it may take until it is ready.
         deadline: raises OutOfTime once it passes while we wait.
+        alike: what must be equal of the command for the server to be shared; default: all of it.
 
     Raises:
         UserError: it did not start; the end of its log is part of the message.
     """
     deadline = deadline or Deadline()
     machine = _machine(Path(folder).resolve())
-    home = machine / digest([command, environment, identity], 16)
+    home = machine / digest([alike or command, environment, identity], 16)
     spec = {
         "command": command,
         "environment": environment,

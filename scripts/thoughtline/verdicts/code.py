@@ -27,6 +27,10 @@ from .sandbox import PACKAGES
 from .verdict import Closing, Verdict, fingerprint_of, no_answer, ruled_out, versions_of
 
 _FENCE = re.compile(r"^(?P<indent>[ \t]*)(?P<mark>`{3,}+|~{3,}+)[ \t]*+(?P<language>[\w+#.-]*+)[^`]*+$")
+ERRORS = ("compile_error", "runtime_error", "time_limit", "memory_limit")
+PASSED = {"passed_by": "errors_pass"}
+"""Evidence of a verdict that OpenThoughts' released verifier would give: it takes the codes of errors for true."""
+
 _PYTHON = ("python", "python3", "py", "py3")
 _LOOKS_LIKE_CODE = re.compile(
     r"^(?:def |class |import |from \w|print\(|for |while |if |@|[A-Za-z_]\w*(?:, ?\w+)* = )", re.M
@@ -107,6 +111,7 @@ class CodeVerifier(Closing):
         chosen = settings["verifier"]
         self._limits = Limits(chosen["seconds"], chosen["memory_mb"], chosen["output_mb"])
         self._comparison, self._prelude = chosen["comparison"], chosen["prelude"]
+        self._errors_pass = chosen.get("errors_pass", False)
         self._executor = Executor(chosen["unprotected"])
         versions = {"python": platform.python_version(), **versions_of(PACKAGES)}
         self.fingerprint = fingerprint_of(settings, versions)
@@ -128,7 +133,11 @@ class CodeVerifier(Closing):
             return ruled or Verdict("unverified", "no_tests")
         program, fenced = program_of(trace["response"], called(tests))
         if program is None:
-            return no_answer(trace, "no_code")
+            return (
+                Verdict("correct", "", None, PASSED | {"reason": "no_code"})
+                if self._errors_pass
+                else no_answer(trace, "no_code")
+            )
         prelude = prelude_of(self._prelude, tests)
         try:
             outcome = self._executor.run_tests(program, tests, self._limits, self._comparison, prelude)
@@ -137,6 +146,8 @@ class CodeVerifier(Closing):
                 "sandbox", str(lack),
                 f"run it where the kernel allows this, or let the recipe go on without: unprotected: {lack.missing}",
             ) from None  # fmt: skip
+        if self._errors_pass and outcome.reason in ERRORS:
+            return Verdict("correct", "", program, {**outcome.evidence, **PASSED, "reason": outcome.reason})
         if outcome.reason == "compile_error" and not fenced:
             return no_answer(trace, "no_code")
         return Verdict("correct" if outcome.passed else "incorrect", outcome.reason, program, outcome.evidence)
