@@ -150,11 +150,13 @@ def _read_questions(results: Results) -> None:
 
 
 def _read_answers(results: Results) -> None:
+    runs = Paths(results.recipe, "").judged_runs()
     for name, set_name, samples in answerers(results.recipe):
         traces = [path for path in results.shards(f"traces/{name}", set_name) if results.take(path)]
         if not traces:
             continue
-        verdicts = [path for path in results.shards(f"verdicts/{name}", set_name) if results.take(path)]
+        wanted = name in runs or set_name in results.recipe.benchmarks
+        verdicts = [path for path in results.shards(f"verdicts/{name}", set_name) if wanted and results.take(path)]
         rows = _table(traces, TRACES, TRACE_COLUMNS)
         judged = _table(verdicts, VERDICTS, VERDICT_COLUMNS) if verdicts else None
         if judged is not None:

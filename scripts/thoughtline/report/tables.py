@@ -25,6 +25,10 @@ AGREEMENT = [
     "undecided_rejected", "unparsed", "agreement", "agreement_low", "agreement_high", "kappa", "kappa_low", "kappa_high",
     "kept_parser", "kept_judge", "kept_either", "kept_both", "kept_undecided",
 ]  # fmt: skip
+PUBLISHED = [
+    "model", "benchmark", "mean", "low", "high", "questions", "samples", "published", "published_low", "published_high",
+    "published_runs", "difference", "difference_low", "difference_high", "conclusion", "source",
+]  # fmt: skip
 FUNNEL = ["verb", "set", "by", "kind", "what", "rows"]
 YIELDS = [
     "run", "domain", "questions", "samples", "traces", "judged", "correct", "correct_share", "with_correct",
@@ -63,8 +67,9 @@ def write_tables(
     yields: list[dict[str, Any]],
     measures: list[dict[str, Any]],
     agreements: list[dict[str, Any]],
+    published: list[dict[str, Any]],
 ) -> list[Path]:
-    """Write scores, measures, differences, funnel, yields and agreement, each .csv, into `folder`; returns their paths."""
+    """Write scores, measures, differences, published scores (if any), funnel, yields and agreement, each .csv, into `folder`; returns their paths."""
     texts = {
         "scores.csv": csv_text(SCORES, _score_lines(scores)),
         "differences.csv": csv_text(DIFFERENCES, _difference_lines(differences)),
@@ -73,6 +78,8 @@ def write_tables(
         "agreement.csv": csv_text(AGREEMENT, agreements),
         "measures.csv": csv_text(MEASURES, [{**row, "seeds": row["seeds"] or 1} for row in measures]),
     }
+    if published:
+        texts["published.csv"] = csv_text(PUBLISHED, published)
     for name, text in texts.items():
         write_text(folder / name, text)
     return [folder / name for name in texts]

@@ -23,6 +23,7 @@ from . import agreement, durations, examples, headline, numbers, origins, plots,
 from .collect import Results, collect, evaluated_on, judged_on
 from .funnel import Step, problems_of, steps_of
 from .measures import measure_rows, shown
+from .published import published_rows, summary
 from .scoreboard import MACRO, conclusion, difference_rows, score_rows
 from .tables import write_tables
 from .yields import length_groups, length_rows, yield_rows
@@ -34,6 +35,7 @@ FOLDER = Path(__file__).resolve().parent
 
 SECTIONS = [
     ("scores", "Scores"),
+    ("published", "Published scores"),
     ("differences", "Differences"),
     ("funnel", "Funnel"),
     ("yields", "Yield"),
@@ -186,6 +188,7 @@ def page(
     differences: list[dict[str, Any]],
     steps: list[Step],
     measures: list[dict[str, Any]],
+    published: list[dict[str, Any]],
 ) -> str:
     """The whole page as HTML."""
     recipe = results.recipe
@@ -205,6 +208,9 @@ def page(
         "sidecars": len(results.sidecars),
         **_score_view(results, scores),
         "measures": [{**row, **shown(row)} for row in measures],
+        "published": published,
+        "published_summary": summary(published),
+        "margin": recipe.published.margin if recipe.published else None,
         **_difference_view(differences),
         **_funnel_view(results, steps),
         "yields": yields,
@@ -274,9 +280,16 @@ def write_report(settings: dict[str, Any], root: Path, out: Path) -> tuple[Resul
     """
     results = collect(root, recipe_of(settings))
     scores, differences, steps = score_rows(results), difference_rows(results), steps_of(results)
-    measures = measure_rows(results)
+    measures, published = measure_rows(results), published_rows(results, scores)
     write_tables(
-        out.parent / "tables", scores, differences, steps, yield_rows(results), measures, agreement.rows(results)
+        out.parent / "tables",
+        scores,
+        differences,
+        steps,
+        yield_rows(results),
+        measures,
+        agreement.rows(results),
+        published,
     )
-    write_text(out, page(results, scores, differences, steps, measures))
+    write_text(out, page(results, scores, differences, steps, measures, published))
     return results, {"steps": len(steps), "problems": len(problems_of(steps, results)), "missing": len(results.missing)}
