@@ -91,3 +91,12 @@ def test_the_item_that_is_held_most_is_named():
 def test_other_scripts():
     item = "Найдите сумму всех целых чисел от одного до ста, которые делятся на три без остатка"
     assert benchmarks({"i": item}).find("Задача. " + item.upper() + ".")
+
+
+def test_a_ratio_alone_misses_an_item_behind_a_preamble():
+    item = "Find the number of ordered pairs of integers between one and twenty whose sum is a prime number."
+    alone = Benchmarks({("aime", "1"): item}, None, 0.5, 95)
+    assert alone.find(item) and alone.find(item.replace("twenty", "thirty"))
+    behind = "Think about this one for as long as you need, then answer: " + item
+    assert alone.find(behind) is None
+    assert Benchmarks({("aime", "1"): item}, 8, 0.5, 95).find(behind)

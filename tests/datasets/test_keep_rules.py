@@ -74,3 +74,34 @@ def test_every_reason_and_rule_has_words():
     statuses = {status for status in TRACE_STATUS if status != "finished"}
     verdicts = {"verifier_error" if status == "error" else status for status in VERDICT_STATUS if status != "correct"}
     assert statuses | verdicts <= set(REASONS)
+
+
+@pytest.mark.parametrize(
+    ("keep", "kept"),
+    [
+        ("first", ["a.0", "a.1"]),
+        ("first_correct", ["a.0", "a.1"]),
+        ("shortest", ["a.2", "a.3"]),
+        ("shortest_correct", ["a.2", "a.3"]),
+    ],
+)
+def test_n_traces_of_a_question_in_the_order_of_the_rule(candidate, keep, kept):
+    traces = [candidate("a", sample, written=10 - sample if sample < 4 else 50) for sample in range(3, 6)]
+    traces += [candidate("a", sample, written=[9, 8, 1][sample]) for sample in range(3)]
+    found, dropped = choose(traces, keep, 0, per_question=2)
+    assert names(found) == kept and len(dropped) == 4
+
+
+@pytest.mark.parametrize("keep", ["all", "correct", "random", "random_correct"])
+def test_n_traces_of_a_question_at_random(candidate, keep):
+    traces = [candidate(question, sample) for question in "ab" for sample in range(4)]
+    found, _ = choose(traces, keep, 1, per_question=3)
+    assert sorted(each.question_id for each in found) == ["a"] * 3 + ["b"] * 3
+    assert names(found) == names(choose(traces[::-1], keep, 1, per_question=3)[0])
+    assert len(choose(traces, keep, 1, per_question=9)[0]) == 8
+
+
+def test_rules_of_correct_traces_take_no_others(candidate):
+    for keep in ("random_correct", "shortest_correct"):
+        assert rejected(candidate(code="W"), keep, True) == "incorrect"
+    assert rejected(candidate(code="W"), "shortest", False) is None

@@ -56,3 +56,10 @@ def test_the_choice_is_seeded_and_a_new_question_moves_few_rows(candidate):
     assert {each.trace_id for each in mix(traces, rule, seed=6)[0]} != chosen
     more = {each.trace_id for each in mix([*traces, candidate("new", 0)], rule, seed=5)[0]}
     assert len(chosen - more) <= 1
+
+
+def test_limits_by_source(candidate):
+    rows = [candidate(f"q{n}", source=source) for n, source in enumerate(["apps", "taco", "taco", "aime", "taco"])]
+    kept, dropped = mix(rows, {"counts": None, "weights": None, "total": None, "sources": {"taco": 2, "apps": 5}}, 1)
+    assert Counter(each.source for each in kept) == {"taco": 2, "apps": 1}
+    assert Counter(drop.candidate.source for drop in dropped) == {"taco": 1, "aime": 1}

@@ -190,3 +190,22 @@ def test_the_real_package_becomes_a_model_that_answers(tmp_path):
     prompt = tokenizer(rendered, return_tensors="pt", add_special_tokens=False)
     reply = network.generate(**prompt, max_new_tokens=8, do_sample=False)[0, prompt["input_ids"].shape[1] :]
     assert "Paris" in tokenizer.decode(reply)
+
+
+def test_changes_of_configuration_and_template_make_another_revision_and_leave_the_stage_alone(tmp_path, folder):
+    copy = stage_copy(folder, tmp_path / "stage")
+    before = {path.name: sha256_file(path) for path in copy.iterdir()}
+    plain = fetched(fetch_settings(hub=HUB), tmp_path / "a", tmp_path / "stage")
+    longer = read_json(copy / "config.json")["max_position_embeddings"] * 4
+    changes = {"config": {"max_position_embeddings": longer}, "chat_template": "{{ messages[0].content }}"}
+    settings = fetch_settings(hub=HUB, changes=changes, context_length=longer)
+    model = fetched(settings, tmp_path / "b", tmp_path / "stage")
+    weights = tmp_path / "b" / "weights"
+    assert read_json(weights / "config.json") == read_json(copy / "config.json") | changes["config"]
+    assert (weights / "chat_template.jinja").read_text() == changes["chat_template"]
+    assert plain["revision"] == REVISION and model["revision"].startswith("sha256:")
+    assert model["context_length"] == longer
+    assert {path.name: sha256_file(path) for path in copy.iterdir()} == before
+    assert fetched(settings, tmp_path / "c", tmp_path / "stage")["revision"] == model["revision"]
+    with pytest.raises(UserError, match="is more than the model's own"):
+        fetched(fetch_settings(hub=HUB, context_length=longer), tmp_path / "d", tmp_path / "stage")

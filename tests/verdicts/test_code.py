@@ -157,3 +157,31 @@ def test_results_that_are_hard_to_read():
     assert result_of("9" * 100_000) == result_of("9" * 100_000) != result_of("9" * 99_999 + "8")
     with pytest.raises(ValueError, match="deep"):
         result_of("[" * 200_000)
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ("def double(x):\n    while True: pass", "time_limit"),
+        ("def double(x)\n    return", "compile_error"),
+        ("def half(x):\n    return x", "runtime_error"),
+        ("def double(x):\n    raise ValueError", "runtime_error"),
+        ("def double(x):\n    return x + 2", "wrong_answer"),
+        (RIGHT, ""),
+    ],
+)
+def test_errors_pass_as_in_the_released_verifier_of_openthoughts(body, reason):
+    asked, response = question("double it", tests=TESTS, domain="code"), f"```python\n{body}\n```"
+    found = {}
+    for errors_pass in (False, True):
+        settings = {"verifier": {"verifier": "code", "seconds": 1.0, "errors_pass": errors_pass}}
+        with verifier_for(settings) as verifier:
+            found[errors_pass] = verifier.verify(asked, trace(asked, response))
+            nothing = verifier.verify(asked, trace(asked, "Add it to itself."))
+        assert (nothing.status, nothing.reason) == (("correct", "") if errors_pass else ("incorrect", "no_code"))
+    assert found[False].reason == reason
+    passes = reason != "wrong_answer"
+    assert found[True].status == ("correct" if passes else "incorrect")
+    if reason and passes:
+        assert found[True].evidence["passed_by"] == "errors_pass" and found[True].evidence["reason"] == reason
+    assert "passed_by" not in found[False].evidence
