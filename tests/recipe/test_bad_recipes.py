@@ -36,6 +36,25 @@ def combined(model, template="{{ answer }}"):
     return {"verifier": "combined", "parser": {"verifier": "math_verify"}, "judge": judge, "rule": "either"}
 
 
+def another_run(name, **keys):
+    """The demo with one more trace run, which writes the teacher's traces anew unless `keys` say otherwise."""
+    run = {
+        "model": "smollm2",
+        "rewrites": "teacher",
+        "sampling": {"temperature": 0.7, "max_tokens": 96},
+        "prompt": "few_shot",
+    }
+    return change("traces", name, value={key: value for key, value in (run | keys).items() if value is not None})
+
+
+def rated_set(**keys):
+    """The demo with a set of mathematics questions that the run `rating` chose."""
+    recipe = another_run("rating", rewrites=None, questions=["math-train"])
+    rated = {"questions": "math-train", "traces": "rating", "at_least": 5.0} | keys.pop("rated", {})
+    recipe["questions"]["math-hard"] = {"domain": "math", "rated": rated} | keys
+    return recipe
+
+
 HUB = {"id": "a/b", "revision": "main"}
 MISTAKES = {
     "unknown key": (change("tittle", value="x"), r"tittle: unknown key; did you mean 'title'\?"),
@@ -297,6 +316,86 @@ MISTAKES = {
     "one name for two licences": (
         change("benchmarks", "code-heldout", "sources", "basics", "licence", value="MIT"),
         r"sources\.basics: has another licence or credit than the source 'basics' of code-train",
+    ),
+    "a run that is rewritten but missing": (
+        another_run("new", rewrites="teachers"),
+        r"traces\.new\.rewrites: there is no trace run 'teachers'; known: new, teacher",
+    ),
+    "runs that rewrite each other": (
+        another_run("new", rewrites="new"),
+        r"traces\.new\.rewrites: goes in a circle: new -> new",
+    ),
+    "traces that are rewritten several times": (
+        another_run("new", samples=2),
+        r"traces\.new\.samples: each trace is rewritten once; leave it out",
+    ),
+    "rewriting what was not asked": (
+        another_run("new", questions=["math-heldout"]),
+        r"traces\.new\.questions: 'math-heldout' was not asked in 'teacher'",
+    ),
+    "traces too long to be rewritten": (
+        another_run("new", sampling={"temperature": 0.7, "max_tokens": 2000}),
+        r"traces\.new\.sampling\.max_tokens: a trace of up to 96 tokens and 2000 of reply do not fit .* \(2048\); less than 1952",
+    ),
+    "a run that asks nothing": (
+        another_run("new", rewrites=None),
+        r"traces\.new\.questions: is missing; name question sets, or a run that this one rewrites",
+    ),
+    "a rating of another set": (
+        rated_set(rated={"questions": "code-train"}),
+        r"questions\.math-hard\.domain: 'code-train' has the domain 'code'",
+    ),
+    "a rating by a run that was not asked": (
+        rated_set(rated={"traces": "ratings"}),
+        r"questions\.math-hard\.rated\.traces: there is no trace run 'ratings'",
+    ),
+    "sets that are chosen from each other": (
+        rated_set(rated={"questions": "math-hard"}),
+        r"questions\.math-hard\.rated\.questions: goes in a circle: math-hard -> math-hard",
+    ),
+    "a rating that chooses nothing": (
+        rated_set(rated={"at_least": None}),
+        r"questions\.math-hard\.rated: chooses nothing: give at_least, at_most or highest",
+    ),
+    "a rating without a group": (
+        rated_set(rated={"pattern": "[0-9]"}),
+        r"rated\.pattern: '\[0-9\]' has 0 groups; the rating needs exactly one",
+    ),
+    "sources and a rating": (
+        rated_set(sources=DEMO["questions"]["math-train"]["sources"]),
+        r"questions\.math-hard: needs either sources or rated, has both",
+    ),
+    "a set without rows": (
+        change("questions", "math-train", "sources", value={}),
+        r"questions\.math-train: needs either sources or rated, has none of them",
+    ),
+    "a mixture of unknown sources": (
+        change("datasets", "verified", "mixture", value={"sources": {"sum": 3}}),
+        r"datasets\.verified\.mixture\.sources\.sum: is no source of its questions; known: basics, needles, products, school, sums",
+    ),
+    "lengths the wrong way round": (
+        change("datasets", "verified", "min_tokens", value=600),
+        r"datasets\.verified: min_tokens 600 is more than max_tokens 512",
+    ),
+    "decontamination by nothing": (
+        change("datasets", "verified", "decontaminate", value={"ngram": None}),
+        r"decontaminate: compares nothing: without ngram it needs similarity",
+    ),
+    "a benchmark's own cutoff": (
+        change("benchmarks", "math-heldout", "sampling", value={"temperature": 0.7, "max_tokens": 4096}),
+        r"benchmarks\.math-heldout\.sampling\.max_tokens: 4096 tokens leave no room for the prompt in the context of 'smollm2'",
+    ),
+    "a published score of nobody": (
+        change("published", value={"scores": {"qwen": {"math-heldout": {"score": 1.0, "source": "x"}}}}),
+        r"published\.scores\.qwen: is no model of this recipe; known: smollm2, unverified, verified",
+    ),
+    "a published score on nothing": (
+        change("published", value={"scores": {"verified": {"aime": {"score": 1.0, "source": "x"}}}}),
+        r"published\.scores\.verified\.aime: is no benchmark of this recipe; known: code-heldout",
+    ),
+    "changes of what is not published": (
+        change("models", "verified", "changes", value={"config": {"rope_theta": 1.0}}),
+        r"models\.verified: `changes` are for published weights",
     ),
     "a partition that is not there": (
         change("questions", "math-train", "partition", value={"parts": 2, "keep": [2]}),
