@@ -39,12 +39,10 @@ def test_the_openthinker_recipe_is_planned_without_an_account(copy):
         for _, found in jobs
     )
     trained = [found for rule, found in jobs if rule == "train_model"]
-    assert sorted(
-        (found["nodes"], found["gres"], found["mpi"], found["runtime"], found["qos"]) for found in trained
-    ) == [
-        *[("8", "gpu:4", "srun", "1440", "normal")] * 3,
-        ("96", "gpu:4", "srun", "1440", "boost_qos_bprod"),
-    ]
+    assert (
+        sorted((found["nodes"], found["gres"], found["mpi"], found["runtime"], found["qos"]) for found in trained)
+        == [("8", "gpu:4", "srun", "1440", "normal")] * 3
+    )
     taught = [found for rule, found in jobs if rule == "generate_traces" and found["nodes"] == "4"]
     assert len(taught) == 93
     assert all("--exclusive" in found["slurm_extra"].split() and found["tasks_per_gpu"] == "0" for found in taught)
@@ -52,6 +50,15 @@ def test_the_openthinker_recipe_is_planned_without_an_account(copy):
         "lrd_all_serial"
     }
     assert "slurm_account" not in jobs[0][1]
+
+
+def test_a_training_on_96_nodes_goes_to_the_quality_of_service_that_takes_it(copy):
+    status, text = copy.snakemake(
+        "--profile", "leonardo", "-n", "--config", "recipe=recipes/openthinker-unverified.yaml"
+    )
+    assert status == 0, text[-3000:]
+    trained = [found for rule, found in jobs_of(text) if rule == "train_model"]
+    assert sorted((found["nodes"], found["qos"]) for found in trained) == [("8", "normal"), ("96", "boost_qos_bprod")]
 
 
 def test_an_account_is_sent_with_every_job(copy):

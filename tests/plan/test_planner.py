@@ -15,9 +15,9 @@ from thoughtline.plan.done import Done
 from thoughtline.plan.page import page
 from thoughtline.plan.planner import Planner
 from thoughtline.plan.show import text
+from thoughtline.recipe.extends import read_layers
 from thoughtline.recipe.load import load, parse
 from thoughtline.recipe.paths import Paths
-from thoughtline.recipe.yaml_text import read_yaml
 
 ROOT = Path(__file__).parents[2]
 RECIPE = ROOT / "recipes/openthinker.yaml"
@@ -29,7 +29,7 @@ def planned(recipe, machine, folder, concurrency=64):
 
 
 def changed(**keys):
-    data = read_yaml(RECIPE)
+    data = read_layers(RECIPE).data
     data.update(keys)
     return data
 

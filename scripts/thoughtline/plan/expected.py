@@ -25,6 +25,8 @@ def _lines(path: Path) -> int | None:
 
 def counted(chosen: QuestionSet) -> int | None:
     """Rows that a set has at most, as far as the recipe itself says; None where a source is on the hub."""
+    if chosen.rated:
+        return min((each for each in (chosen.rated.highest, chosen.limit) if each is not None), default=None)
     total = 0
     for source in chosen.sources.values():
         rows = (

@@ -9,7 +9,7 @@ from ..machines.demands import Demands
 from ..machines.place import Demand
 from ..recipe.paths import Paths
 from ..recipe.schema import Recipe, judge_of
-from ..recipe.settings import answerer, decontaminated_against, verifier_of
+from ..recipe.settings import answerer, decontaminated_against, question_set, verifier_of
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,9 @@ class Work:
         return [key for key in self.items if key in found]
 
     def _questions(self, set_name: str) -> tuple[str, tuple[str, ...]]:
-        return self._add("questions", (set_name,), self._demands.questions(set_name), ())
+        rated = question_set(self._recipe, set_name).rated
+        after = [self._questions(rated.questions), self._traces(rated.traces, rated.questions)] if rated else []
+        return self._add("questions", (set_name,), self._demands.questions(set_name), after)
 
     def _model(self, name: str) -> tuple[str, tuple[str, ...]] | None:
         model = self._recipe.models[name]
@@ -82,7 +84,9 @@ class Work:
         return self._add("train", (name,), self._demands.train(name), [each for each in after if each])
 
     def _traces(self, name: str, set_name: str) -> tuple[str, tuple[str, ...]]:
-        after = [self._questions(set_name), self._model(answerer(self._recipe, name, set_name)["model"])]
+        how = answerer(self._recipe, name, set_name)
+        after = [self._questions(set_name), self._model(how["model"])]
+        after += [self._traces(how["rewrites"], set_name)] if how.get("rewrites") else []
         return self._add(
             "traces", (name, set_name), self._demands.traces(name, set_name), [each for each in after if each]
         )

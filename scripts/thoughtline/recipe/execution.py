@@ -61,7 +61,8 @@ class Execution(Strict):
     )
     exclude_nodes: Words = Field([], description="Nodes that jobs avoid, beside those of the machine's file.")
     budget_gpu_hours: Annotated[float, Field(gt=0, strict=False)] | None = Field(
-        None, description="GPU-hours that the run may use, those that were used already included; more is not submitted."
+        None,
+        description="GPU-hours that the run may use, those that were used already included; more is not submitted.",
     )
     execution: Options = Field(Options(), description="How jobs are run.")
 

@@ -7,7 +7,7 @@ dataset, stage, verifier, prompt, learning rate and comparison.
 Three things cannot stay. `where`, `take` and `filters` of a source speak of its own rows, so they go with it. A model that is next to
 never right would leave no row to train on, so the keep rules `correct`, `first_correct` and so on become `all`, `first` and so on: verdicts are
 made, but keep nothing out; for the same reason limits of length and of rating from below let everything pass. Published scores are left out,
-for what is scored is not what was published.
+for what is scored is not what was published, and so is what the planner expects.
 """
 
 from __future__ import annotations
@@ -202,6 +202,7 @@ class Scaling:
                 "verdicts": {domain: self.verifier(each) for domain, each in recipe.verdicts.items()},
                 "datasets": {name: self.dataset(each) for name, each in recipe.datasets.items()},
                 "published": None,
+                "expect": None,
                 "evaluation": evaluation
                 and evaluation.model_copy(
                     update={

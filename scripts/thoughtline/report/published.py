@@ -52,7 +52,7 @@ def compared(own: dict[str, Any], published: PublishedScore, margin: float) -> d
 
 
 def published_rows(results: Results, scores: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """One row a published score, in the recipe's order: model, benchmark, runs, source, own score and the comparison.
+    """One row a published score of a model that is evaluated, in the recipe's order: model, benchmark, runs, source, own score and the comparison.
 
     Args:
         scores: scoreboard.score_rows(). Where a score is not there yet, `mean`, the difference and the conclusion are None.
@@ -63,6 +63,8 @@ def published_rows(results: Results, scores: list[dict[str, Any]]) -> list[dict[
     cells = {row["name"]: row["cells"] for row in scores}
     found = []
     for model, by_benchmark in recipe.published.scores.items():
+        if model not in cells:
+            continue
         for benchmark, published in by_benchmark.items():
             own = cells.get(model, {}).get(benchmark)
             row = {"model": model, "benchmark": benchmark, "published_runs": published.runs, "source": published.source}
