@@ -14,6 +14,7 @@ include: "rules/verdicts.smk"
 include: "rules/datasets.smk"
 include: "rules/scores.smk"
 include: "rules/report.smk"
+include: "rules/probe.smk"
 
 
 # The only one: Snakemake forgets all but the last.

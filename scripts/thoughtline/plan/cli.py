@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import subprocess
+import sys
 from pathlib import Path
 
+from ..common.command import settings_of
+from ..common.errors import UserError
 from ..common.files import write_json, write_text
 from ..machines.load import load_machine
 from ..machines.place import Placer
@@ -12,6 +16,7 @@ from ..recipe.execution import Execution, site_settings, with_site
 from ..recipe.load import load
 from ..recipe.paths import Paths
 from ..recipe.yaml_text import read_yaml
+from . import probe
 from .calibration import calibrate
 from .done import Done
 from .page import page
@@ -23,7 +28,9 @@ def config_of(args: argparse.Namespace) -> Execution:
     """config.yaml and site.yaml of this folder, with what the command line says in their place."""
     path = Path("config.yaml")
     config = (read_yaml(path) or {}) if path.is_file() else {"recipe": "recipes/demo.yaml"}
-    given = {key: getattr(args, key) for key in ("recipe", "machine", "results", "qos") if getattr(args, key)}
+    given = {
+        key: getattr(args, key) for key in ("recipe", "machine", "results", "stage", "qos") if getattr(args, key, None)
+    }
     return Execution.read(with_site({**config, **given}, given, site_settings(Path.cwd())))
 
 
@@ -35,16 +42,61 @@ def recipe_file(name: str) -> str:
 def _plan(args: argparse.Namespace) -> None:
     args.recipe = recipe_file(args.recipe) if args.recipe else None
     config = config_of(args)
+    if args.probe:
+        run_probe(config)
+    planner = planner_of(config, args.fresh)
+    plan = planner.plan()
+    if args.json:
+        write_json(args.json, plan.as_json())
+    if args.keep:
+        write_json(Path(planner.root, "plan.json"), plan.as_json())
+    if args.out:
+        write_text(args.out, page(plan, planner.recipe, planner.machine))
+    print(text(plan, args.every))
+
+
+def planner_of(config: Execution, fresh: bool = False) -> Planner:
+    """The planner of a recipe on a machine."""
     recipe, machine = load(config.recipe), load_machine(config.machine)
     paths = Paths(recipe, config.results, config.stage)
     placer = Placer(machine, config.qos, config.account, config.exclude_nodes)
-    done = Done(paths, fresh=args.fresh)
-    plan = Planner(recipe, machine, paths, placer, done, config.execution.concurrency).plan()
-    if args.json:
-        write_json(args.json, plan.as_json())
-    if args.out:
-        write_text(args.out, page(plan, recipe, machine))
-    print(text(plan, args.every))
+    return Planner(recipe, machine, paths, placer, Done(paths, fresh), config.execution.concurrency)
+
+
+def run_probe(config: Execution) -> None:
+    """Have Snakemake probe the machine.
+
+    Raises:
+        UserError: it could not.
+    """
+    profile = Path("profiles") / Path(config.machine).stem
+    if not profile.is_dir():
+        profile = Path("profiles/slurm")
+    given = [
+        f"{key}={getattr(config, key)}"
+        for key in ("recipe", "machine", "results", "stage", "account", "qos")
+        if getattr(config, key)
+    ]
+    snakemake = Path(sys.executable).with_name("snakemake")
+    words = [str(snakemake), "--profile", str(profile), "--config", *given, "--", "probe"]
+    if subprocess.run(words).returncode != 0:
+        raise UserError("--probe", f"`{' '.join(words)}` failed", "its last lines say why")
+
+
+def _sample(args: argparse.Namespace) -> None:
+    print(f"{args.out}: {probe.sample(args.questions, args.rows, args.out)} questions")
+
+
+def _rows(args: argparse.Namespace) -> None:
+    probe.rows(settings_of(args), args.questions, args.traces, args.rows, args.out)
+    print(f"{args.out}: {args.rows} rows")
+
+
+def _collect(args: argparse.Namespace) -> None:
+    found = planner_of(config_of(args)).collect()
+    write_json(args.json, found)
+    for kind in ("generation", "training"):
+        print(f"{args.json}: {kind} of {', '.join(found[kind]) or 'nobody'}")
 
 
 def _calibration(args: argparse.Namespace) -> None:
@@ -61,11 +113,44 @@ def register_noun(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", type=Path, metavar="PAGE.html", help="also write the plan as a page that opens offline"
     )
+    parser.add_argument(
+        "--keep",
+        action="store_true",
+        help="also leave the plan in the results, for the report to hold against what the run takes",
+    )
     parser.add_argument("--every", action="store_true", help="a line for each question set")
+    parser.add_argument(
+        "--probe",
+        action="store_true",
+        help="first measure this machine: a few rows and a few steps, as jobs of `snakemake ... probe`",
+    )
     parser.add_argument("--fresh", action="store_true", help="plan from the beginning, whatever is done already")
     parser.set_defaults(run=_plan)
     verbs = parser.add_subparsers(dest="verb", metavar="VERB")
+    _probe_parts(verbs)
     calibration = verbs.add_parser(
         "calibration", help="predicted against published cost of each run that published one"
     )
     calibration.set_defaults(run=_calibration)
+
+
+def _probe_parts(verbs: argparse._SubParsersAction) -> None:
+    sample = verbs.add_parser("sample", help="part of a probe: a few questions of a shard")
+    sample.add_argument("--questions", type=Path, required=True, metavar="SHARD.parquet")
+    sample.add_argument("--rows", type=int, required=True, metavar="N", help="at most so many, and half of the shard")
+    sample.add_argument("--out", type=Path, required=True, metavar="SHARD.parquet")
+    sample.set_defaults(run=_sample)
+
+    rows = verbs.add_parser("rows", help="part of a probe: training rows made from its traces")
+    rows.add_argument("--settings", required=True, metavar="JSON", help="of the dataset, or @file")
+    rows.add_argument("--questions", type=Path, nargs="+", required=True, metavar="SHARD.parquet")
+    rows.add_argument("--traces", type=Path, nargs="+", required=True, metavar="SHARD.parquet")
+    rows.add_argument("--rows", type=int, required=True, metavar="N")
+    rows.add_argument("--out", type=Path, required=True, metavar="train.parquet")
+    rows.set_defaults(run=_rows)
+
+    collect = verbs.add_parser("collect", help="part of a probe: the rates that its jobs tell")
+    for name in ("--recipe", "--machine", "--results", "--stage"):
+        collect.add_argument(name, required=True)
+    collect.add_argument("--json", type=Path, required=True, metavar="probe.json")
+    collect.set_defaults(run=_collect)

@@ -53,6 +53,7 @@ class Expected:
         self._recipe, self._paths, self._done = recipe, paths, done
         self._expect = recipe.expect or Expect()
         self._probed = probed.get("generation", {})
+        self._rows_of_training = {each["dataset"]: each["tokens_a_row"] for each in probed.get("training", {}).values()}
 
     def check(self) -> None:
         """Raises UserError: question sets whose size nobody knows, all of them."""
@@ -86,13 +87,29 @@ class Expected:
         limit = how["sampling"].max_tokens
         done = self._done.traces(name, set_name)
         if done.mean:
-            return Lengths.of(done.mean, done.median, limit)
-        if set_name in (probed := self._probed.get(name, {}).get("replies", {})):
-            return Lengths.of(probed[set_name]["mean"], probed[set_name]["median"], limit)
+            return Lengths.of(done.mean, done.median)  # counted after the cut
+        if probed := self._probed_replies(name, set_name):
+            return Lengths.of(probed["mean"], probed["median"])
         value = self._expect.replies.get(name, self._expect.replies.get(how["model"]))
         if isinstance(value, dict):
             value = value.get(set_name)
         return _lengths(tokens_of(self._recipe, set_name) if value is None else value).cut(limit)
+
+    def _probed_replies(self, name: str, set_name: str) -> dict[str, Any] | None:
+        """Lengths that a probe found: of this answerer on the set, or of the weights that it comes from."""
+        while name not in self._probed and name in self._recipe.models and (base := self._recipe.models[name].base):
+            name = base
+        return self._probed.get(name, {}).get("sets", {}).get(set_name)
+
+    def _probed_rows(self, dataset: str) -> float | None:
+        """Tokens of a row that a probe made of the traces that this dataset draws from."""
+        traces = self._recipe.datasets[dataset].traces
+        own = (
+            self._rows_of_training[each]
+            for each in self._rows_of_training
+            if self._recipe.datasets[each].traces == traces
+        )
+        return self._rows_of_training.get(dataset) or next(own, None)
 
     def traces_of(self, dataset: str) -> list[tuple[float, Lengths]]:
         """(number of traces, lengths of prompt and reply) of each set that a dataset draws from."""
@@ -106,9 +123,8 @@ class Expected:
         """(rows, lengths of a row, whether the rows are only the most that there can be) of a dataset."""
         chosen, known = self._recipe.datasets[name], self._expect.datasets.get(name)
         parts = self.traces_of(name)
-        lengths = (
-            _lengths(known.tokens) if known and known.tokens is not None else mixed(parts or [(1.0, Lengths.of(1.0))])
-        )
+        tokens = self._probed_rows(name) or (known.tokens if known else None)
+        lengths = mixed(parts or [(1.0, Lengths.of(1.0))]) if tokens is None else _lengths(tokens)
         if chosen.max_tokens:
             lengths = lengths.cut(chosen.max_tokens)
         rows = self._done.dataset(name)

@@ -121,6 +121,8 @@ class Plan:
     lines: list[Line]
     targets: dict[str, list[Key]]
     """Target -> keys of the lines that it needs."""
+    serial: bool = False
+    """Whether jobs that use a model follow each other: on one machine each takes all of it."""
     price: Price | None = None
     areas: list[Area] = field(default_factory=list)
     limits: list[str] = field(default_factory=list)
@@ -163,6 +165,9 @@ class Plan:
             own = line.wall
             if own is None:
                 return None
+            if self.serial:
+                ends[line.key] = own + max(ends.values(), default=0.0)
+                continue
             ends[line.key] = own + max((ends[each] for each in line.after if each in ends), default=0.0)
         return max(ends.values(), default=0.0)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import math
 from collections.abc import Sequence
 from dataclasses import replace
@@ -15,7 +16,7 @@ from ..machines.schema import Machine, NodeShape
 from ..recipe.paths import Paths
 from ..recipe.schema import Recipe, Stage, judge_of
 from ..recipe.settings import answerer, engine_of, question_set, verifier_of
-from . import memory
+from . import choice, memory, probe
 from .architecture import BF16, Architecture, of_model
 from .calibration import calibrate
 from .done import Done
@@ -55,12 +56,19 @@ class Planner:
         rates: Rates | None = None,
     ) -> None:  # fmt: skip
         """`concurrency`: requests in flight to a server (`execution.concurrency`)."""
-        self._recipe, self._machine, self._paths, self._placer, self._done = recipe, machine, paths, placer, done
+        self.recipe, self.machine, self._paths, self._placer, self._done = recipe, machine, paths, placer, done
         self._demands = Demands(recipe, machine)
         self._probe = done.probe()
         self._expected = Expected(recipe, paths, done, self._probe)
         self._concurrency = min(concurrency, IN_FLIGHT)
         self._rates = rates or calibrate()[0]
+        self._started: set[str] = set()
+        """Models whose server this machine's jobs share from here on."""
+
+    @property
+    def root(self) -> str:
+        """The recipe's results."""
+        return self._paths.root
 
     def plan(self) -> Plan:
         """The plan.
@@ -70,19 +78,19 @@ class Planner:
         """
         self._expected.check()
         self._placer.check(self._demands.needed(self._paths))
-        work = Work(self._recipe, self._paths, self._demands)
+        work = Work(self.recipe, self._paths, self._demands)
         lines = [self._line(item) for item in work.items.values()]
         nodes = [self._node(self._placer.place(item.demand)) for item in work.items.values() if item.demand.gpus]
         price = next((node.price for node in nodes if node and node.price), None)
-        probed = self._probe.get("machine") == self._machine.name
-        rates = replace(self._rates, source=f"probe of {self._probe['date']}") if probed else self._rates
-        plan = Plan(self._recipe.name, self._machine.name, rates, lines, work.targets, price)
+        probed = bool(self._probed("generation") or self._probed("training"))
+        rates = replace(self._rates, source=f"a probe of {self._probe['date']}") if probed else self._rates
+        plan = Plan(self.recipe.name, self.machine.name, rates, lines, work.targets, not self.machine.is_slurm, price)
         plan.areas = self._areas(lines)
         plan.limits, plan.exceeded = self._queue(lines), self._quotas(plan.areas)
         return plan
 
     def _node(self, place: Place) -> NodeShape | None:
-        return self._machine.node_of(place.partition) if place.partition else None
+        return self.machine.node_of(place.partition) if place.partition else None
 
     def _placed(self, line: Line, item: Item) -> Place:
         place = self._placer.place(item.demand)
@@ -93,8 +101,8 @@ class Planner:
         return place
 
     def _at_once(self, place: Place, jobs: int) -> int:
-        qos = next(each for each in self._machine.partitions[place.partition or ""].qos if each.name == place.qos)
-        limits = [jobs, self._machine.scheduler.queued or jobs]
+        qos = next(each for each in self.machine.partitions[place.partition or ""].qos if each.name == place.qos)
+        limits = [jobs, self.machine.scheduler.queued or jobs]
         for limit, each in (
             (qos.user_nodes, place.nodes if place.whole else 0),
             (qos.user_cores, place.nodes * place.cpus),
@@ -111,7 +119,7 @@ class Planner:
         if gpu is None:
             raise UserError(
                 at,
-                f"what the GPUs of {self._machine.name} can do is not known",
+                f"what the GPUs of {self.machine.name} can do is not known",
                 "add gpu_speed to its node in the machine's file",
             )
         return gpu
@@ -135,14 +143,14 @@ class Planner:
 
     def _fetch(self, line: Line, place: Place, model: str) -> None:
         weights = self._weights(model)
-        published = self._recipe.models[model]
+        published = self.recipe.models[model]
         # The same bytes: `models fetch` links what was staged.
         line.bytes = {"stage" if published.hub else "results": weights}
         self._finished(line, 1, int(self._done.model(model)))
 
     def _traces(self, line: Line, place: Place, name: str, set_name: str) -> None:
-        how = answerer(self._recipe, name, set_name)
-        shards, done = question_set(self._recipe, set_name).shards, self._done.traces(name, set_name)
+        how = answerer(self.recipe, name, set_name)
+        shards, done = question_set(self.recipe, set_name).shards, self._done.traces(name, set_name)
         total = self._expected.rows(set_name) * how["samples"]
         left = max(0, total - done.rows)
         self._finished(line, shards, done.shards)
@@ -152,16 +160,16 @@ class Planner:
         line.bytes = {
             "results": total * self._expected.replies(name, set_name).longer(self._expected.prompt).mean * TEXT
         }
-        if set_name in self._recipe.benchmarks and shards > 1:
+        if set_name in self.recipe.benchmarks and shards > 1:
             line.notes.append(f"the slowest job may take {STRAGGLER:.2f} times the mean")
 
     def _verdicts(self, line: Line, place: Place, name: str, set_name: str) -> None:
-        shards, finished = question_set(self._recipe, set_name).shards, self._done.verdicts(name, set_name)
+        shards, finished = question_set(self.recipe, set_name).shards, self._done.verdicts(name, set_name)
         self._finished(line, shards, finished)
         line.at_once = self._at_once(place, line.left or 1) if place.partition else 1
-        line.rows = self._expected.rows(set_name) * answerer(self._recipe, name, set_name)["samples"] * (1 - line.done)
-        judge = judge_of(verifier_of(self._recipe, set_name))
-        if judge and self._recipe.models[judge.model].endpoint is None:
+        line.rows = self._expected.rows(set_name) * answerer(self.recipe, name, set_name)["samples"] * (1 - line.done)
+        judge = judge_of(verifier_of(self.recipe, set_name))
+        if judge and self.recipe.models[judge.model].endpoint is None:
             replies = Lengths.of(JUDGEMENT, limit=judge.sampling.max_tokens)
             self._generate(line, place, judge.model, line.rows, replies, answerer_name=judge.model)
 
@@ -180,7 +188,7 @@ class Planner:
 
     def _published(self, model: str) -> str:
         """The published weights that a model comes from."""
-        while (base := self._recipe.models[model].base) is not None:
+        while (base := self.recipe.models[model].base) is not None:
             model = base
         return model
 
@@ -188,19 +196,19 @@ class Planner:
         name = self._published(model)
         staged = [Path(path).parent for path in self._paths.staged_weights(name)]
         own = [Path(self._paths.root, "models", each, "weights") for each in (model, name)]
-        return of_model(self._recipe.models[name], f"models.{name}", (*staged, *own))
+        return of_model(self.recipe.models[name], f"models.{name}", (*staged, *own))
 
     def _weights(self, model: str) -> float:
         architecture = self._architecture(model)
-        return architecture.parameters * (BF16 if self._recipe.models[model].base else architecture.weight_bytes)
+        return architecture.parameters * (BF16 if self.recipe.models[model].base else architecture.weight_bytes)
 
     def _longest(self, model: str) -> float:
         """Tokens of context that a server must be able to hold for one request."""
-        engine = engine_of(self._recipe, model)
-        return engine.get("max_model_len") or self._recipe.models[self._published(model)].context_length or 1
+        engine = engine_of(self.recipe, model)
+        return engine.get("max_model_len") or self.recipe.models[self._published(model)].context_length or 1
 
     def _serving(self, model: str) -> Serving:
-        engine = engine_of(self._recipe, model)
+        engine = engine_of(self.recipe, model)
         arguments = {key.replace("-", "_"): value for key, value in (engine.get("arguments") or {}).items()}
         return Serving(self._architecture(model), *(int(arguments.get(key) or 1) for key in PARALLEL))
 
@@ -209,7 +217,7 @@ class Planner:
     ) -> None:
         """Fill in what `requests` to a model take, in the jobs that are left."""
         line.rows, line.tokens = requests, requests * replies.mean
-        if self._recipe.models[model].endpoint is not None:
+        if self.recipe.models[model].endpoint is not None:
             line.notes.append("asks a service: its time and its price are not known here")
             return
         line.computes = True
@@ -228,7 +236,7 @@ class Planner:
                 line.notes.append(
                     f"a server holds the context of more requests than execution.concurrency, {self._concurrency}, sends it"
                 )
-        if measured := self._measured("generation", answerer_name, model):
+        if measured := self._measured_generation(answerer_name, line.key[1][-1], model):
             line.hours = (measured["start_seconds"] + run.tokens / measured["tokens_per_second"]) / 3600
             line.spread = PROBED
         elif gpu is not None:
@@ -246,14 +254,45 @@ class Planner:
         if better:
             arguments = f"tensor_parallel_size: {better.tensor}, pipeline_parallel_size: {better.pipeline}"
             right = f"engine.arguments {{{arguments}}} would: {better.gpus} GPUs, {math.ceil(better.gpus / gpu.per_node)} nodes"
-        raise UserError(at, f"does not fit on {self._machine.name}: {why}", right)
+        raise UserError(at, f"does not fit on {self.machine.name}: {why}", right)
 
-    def _measured(self, kind: str, *names: str) -> dict[str, Any] | None:
-        """What a probe on this machine measured of the first of these models, or of the weights that they come from."""
-        if self._probe.get("machine") != self._machine.name:
+    def _measured_generation(self, name: str, set_name: str, model: str) -> dict[str, float] | None:
+        """Tokens a second and seconds to start, as a probe measured them of this answerer, or of the weights that it comes from.
+
+        Where jobs share a server (no Slurm) it starts with the first of them.
+        """
+        known = self._probed("generation")
+        found = next((known[each] for each in (name, model, self._published(model)) if each in known), None)
+        if found is None:
             return None
-        known = self._probe.get(kind, {})
-        return next((known[name] for name in names if name in known), None)
+        measured = found["sets"].get(set_name) or next(iter(found["sets"].values()))
+        start = found["start_seconds"]
+        if not self.machine.is_slurm:
+            start = found["joined_seconds"] if model in self._started else start
+            self._started.add(model)
+        return {"tokens_per_second": measured["tokens_per_second"], "start_seconds": start}
+
+    def _probed(self, kind: str) -> dict[str, Any]:
+        return self._probe.get(kind, {}) if self._probe.get("machine") == self.machine.name else {}
+
+    def collect(self) -> dict[str, Any]:
+        """What the probe's files tell: work/probe.json."""
+        folder = Path(self._paths.root, "work/probe")
+        answerers: dict[str, Any] = {}
+        for name, set_name in choice.pairs(self.recipe, self._paths, self.machine):
+            if found := probe.generation(folder / f"traces/{name}/{set_name}/0000.parquet"):
+                answerers.setdefault(name, {"sets": {}})["sets"][set_name] = found
+        for found in answerers.values():
+            around = [each["around_seconds"] for each in found["sets"].values()]
+            found.update(start_seconds=max(around), joined_seconds=min(around))
+        trainings = {}
+        for name in choice.trained(self.recipe, self._paths):
+            (stage,) = self.recipe.models[name].stages
+            trainings[name] = probe.training(folder / "models" / name, self._architecture(name), stage)
+            trainings[name]["dataset"] = stage.dataset
+        today = datetime.datetime.now(datetime.UTC).date().isoformat()
+        facts = {"recipe": self.recipe.name, "machine": self.machine.name, "date": today}
+        return {**facts, "generation": answerers, "training": trainings}
 
     def _training_run(self, model: str, stage: Stage) -> TrainingRun:
         rows, lengths, _ = self._expected.dataset(stage.dataset)
@@ -263,7 +302,7 @@ class Planner:
         )  # fmt: skip
 
     def _train(self, line: Line, place: Place, model: str) -> None:
-        (stage,) = self._recipe.models[model].stages
+        (stage,) = self.recipe.models[model].stages
         run = self._training_run(model, stage)
         made = self._done.model(model)
         self._finished(line, 1, int(made))
@@ -275,9 +314,12 @@ class Planner:
         gpu = self._gpu(place, f"models.{model}.stages")
         if gpu is not None:
             line.fit = self._zero(model, stage, run, gpu, place)
-        if measured := self._measured("training", model, self._published(model)):
-            per_token = measured["seconds_per_token"]
-            line.hours = (measured["start_seconds"] + per_token * run.tokens * share) / 3600
+        known = self._probed("training")
+        if measured := known.get(model) or next(
+            (each for name, each in known.items() if self._published(name) == self._published(model)), None
+        ):
+            seconds = run.micro_steps * run.slowest / measured["flops_per_second"]
+            line.hours = (measured["around_seconds"] + seconds * share) / 3600
             line.spread = PROBED
         elif gpu is not None:
             line.hours = run.seconds(gpu, self._rates) * share / 3600
@@ -298,7 +340,7 @@ class Planner:
             right = memory.would_fit(run.architecture, stage, gpu, host)
             raise UserError(
                 f"models.{model}.stages",
-                f"does not fit on {self._machine.name}: {memory.words(stage.zero)} {why}",
+                f"does not fit on {self.machine.name}: {memory.words(stage.zero)} {why}",
                 right,
             )
         least = memory.least(run.architecture, stage, stage.ranks, gpu, host)
@@ -313,7 +355,7 @@ class Planner:
             for folder, size in line.bytes.items():
                 needed[folder] = needed.get(folder, 0.0) + size
         found = []
-        for name, area in self._machine.storage.items():
+        for name, area in self.machine.storage.items():
             if area.holds:
                 size = sum(needed.get(folder, 0.0) for folder in area.holds)
                 found.append(Area(name, area.path, size, area.size_gb * 1e9 if area.size_gb else None, area.purge_days))
@@ -327,9 +369,9 @@ class Planner:
         ]
 
     def _queue(self, lines: Sequence[Line]) -> list[str]:
-        if not self._machine.is_slurm:
+        if not self.machine.is_slurm:
             return []
-        queued, jobs = self._machine.scheduler.queued, sum(line.left for line in lines)
+        queued, jobs = self.machine.scheduler.queued, sum(line.left for line in lines)
         words = [f"{jobs} jobs" + (f"; at most {queued} are in the queue at a time" if queued else "")]
         for line in lines:
             if line.segments > 1 and line.left:

@@ -68,6 +68,7 @@ class Results:
     agreements: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)  # (answerer, set) -> agreement JSON
     sidecars: dict[str, dict[str, Any]] = field(default_factory=dict)  # artifact, relative to root -> sidecar
     benchmarks: list[dict[str, Any]] = field(default_factory=list)  # rows of Snakemake's benchmark files
+    plan: dict[str, Any] | None = None  # what `thoughtline plan --keep` predicted of this run
     missing: list[str] = field(default_factory=list)  # what the recipe names and nobody has made yet
     files: list[Path] = field(default_factory=list)  # what was read
 
@@ -246,6 +247,13 @@ def _read_benchmarks(results: Results) -> None:
             results.benchmarks.append({"job": path.relative_to(root).with_suffix("").as_posix(), **facts})
 
 
+def _read_plan(results: Results) -> None:
+    path = results.root / "plan.json"
+    if path.is_file():
+        results.files.append(path)
+        results.plan = read_json(path)
+
+
 def collect(root: Path, recipe: Recipe) -> Results:
     """Read what is under `root` of the expanded `recipe`.
 
@@ -267,4 +275,5 @@ def collect(root: Path, recipe: Recipe) -> Results:
     _read_agreements(results)
     _read_sidecars(results)
     _read_benchmarks(results)
+    _read_plan(results)
     return results

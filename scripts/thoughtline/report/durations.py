@@ -13,7 +13,8 @@ STAGES = ("questions", "models", "traces", "verdicts", "agreement", "datasets", 
 """Folders of artifacts and of benchmark files, in the order of the pipeline."""
 
 
-def _number(value: Any) -> float | None:
+def plain_number(value: Any) -> float | None:
+    """A finite number, or None."""
     return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
 
 
@@ -60,8 +61,11 @@ def stage_rows(results: Results, depth: int = 1) -> list[dict[str, Any]]:
         grouped.setdefault(_name_of(name, depth), []).append(row)
     rows = []
     for name, parts in grouped.items():
-        wall, cpu = _sum([_number(part["s"]) for part in parts]), _sum([_number(part["cpu_time"]) for part in parts])
-        memory = [value for part in parts if (value := _number(part["max_rss"])) is not None]
+        wall, cpu = (
+            _sum([plain_number(part["s"]) for part in parts]),
+            _sum([plain_number(part["cpu_time"]) for part in parts]),
+        )
+        memory = [value for part in parts if (value := plain_number(part["max_rss"])) is not None]
         largest = max(memory, default=None)
         rows.append(
             {
@@ -74,7 +78,7 @@ def stage_rows(results: Results, depth: int = 1) -> list[dict[str, Any]]:
 
 def measured(results: Results) -> str:
     """How many jobs have a benchmark file with CPU time."""
-    return count(sum(_number(row["cpu_time"]) is not None for row in results.benchmarks))
+    return count(sum(plain_number(row["cpu_time"]) is not None for row in results.benchmarks))
 
 
 def training_rows(results: Results) -> list[dict[str, str]]:
@@ -87,7 +91,7 @@ def training_rows(results: Results) -> list[dict[str, str]]:
                 {
                     "model": name,
                     "train": seconds(facts.get("train_seconds")),
-                    "around": seconds(_sum([_number(facts.get(key)) for key in ("load_seconds", "save_seconds")])),
+                    "around": seconds(_sum([plain_number(facts.get(key)) for key in ("load_seconds", "save_seconds")])),
                     "rate": count(facts.get("tokens_per_second")),
                     "interruptions": count(facts.get("interruptions")),
                     "ranks": plain(facts.get("ranks")),

@@ -19,7 +19,7 @@ from ..common.files import write_text
 from ..common.names import MULTIPLE_CHOICE_LETTERS
 from ..recipe.expand import expand, group
 from ..recipe.schema import Recipe
-from . import agreement, durations, examples, headline, numbers, origins, plots, protocol, training
+from . import agreement, durations, examples, headline, numbers, origins, plots, predicted, protocol, training
 from .collect import Results, collect, evaluated_on, judged_on
 from .funnel import Step, problems_of, steps_of
 from .measures import measure_rows, shown
@@ -231,6 +231,8 @@ def page(
         "totals": durations.totals(times, results),
         "training_times": durations.training_rows(results),
         "measured": durations.measured(results),
+        "predicted": predicted.rows(results),
+        "plan": results.plan,
         "timed": origins.artifacts(results, timed=True),
         "slurm": durations.slurm_jobs(results),
         "code": origins.code(results),
