@@ -133,17 +133,19 @@ def test_a_probe_of_another_machine_does_not_count(tmp_path):
 
 
 def test_a_probe_asks_published_weights_only_and_on_a_cluster_one_set_each():
-    paths = Paths(DEMO, "results")
-    pairs = choice.pairs(DEMO, paths, load_machine("local"))
-    assert {name for name, _ in pairs} == {"teacher", "smollm2"} and len(pairs) == 8
-    pairs = choice.pairs(OPENTHINKER, Paths(OPENTHINKER, "results"), load_machine("leonardo"))
-    assert pairs == [
+    here = choice.Probe(DEMO, Paths(DEMO, "results"), load_machine("local"))
+    assert {name for name, _ in here.pairs} == {"teacher", "smollm2"} and len(here.pairs) == 8
+    assert here.questions(("teacher", "math-train"), 64) == 16
+    assert {path.split("/")[-2] for path in here.rows_from("verified-seed1", "traces")} == set(
+        DEMO.traces["teacher"].questions
+    )
+    there = choice.Probe(OPENTHINKER, Paths(OPENTHINKER, "results"), load_machine("leonardo"))
+    assert there.pairs == [
         ("r1", "math"),
         ("qwen2.5-7b-instruct", "livecodebench-v2"),
         ("qwen2.5-32b-instruct", "livecodebench-v2"),
     ]
-    assert sorted(choice.trained(OPENTHINKER, Paths(OPENTHINKER, "results"))) == ["openthinker-32b", "openthinker-7b"]
-    assert choice.questions_of(DEMO, ("teacher", "math-train"), 64) == 16
+    assert sorted(there.trained) == ["openthinker-32b", "openthinker-7b"]
 
 
 def test_a_sample_is_at_most_half_of_a_shard(tmp_path):

@@ -16,44 +16,70 @@ NEVER = 10**9
 """Steps between checkpoints: a probe keeps none."""
 
 
-def pairs(recipe: Recipe, paths: Paths, machine: Machine) -> list[tuple[str, str]]:
-    """(answerer, question set) that are probed: of answerers with published weights, for others come from them.
-
-    Where each job loads the weights anew (Slurm) one set of each answerer: the one with the most shards.
-    """
-    datasets = paths.datasets_in_use() or list(recipe.datasets)
-    found = [pair for name in datasets for pair in paths.trace_sets(name)]
-    found += [(model, each) for model in paths.evaluated() for each in paths.benchmarks()]
-    chosen = []
-    for pair in dict.fromkeys(found):
-        model = recipe.models[answerer(recipe, *pair)["model"]]
-        if model.base is None and model.endpoint is None:
-            chosen.append(pair)
-    if not machine.is_slurm:
-        return chosen
-    most: dict[str, str] = {}
-    for name, set_name in chosen:
-        shards = question_set(recipe, set_name).shards
-        if name not in most or shards > question_set(recipe, most[name]).shards:
-            most[name] = set_name
-    return list(most.items())
-
-
-def trained(recipe: Recipe, paths: Paths) -> list[str]:
-    """Models whose training is probed: of each published base the first that starts from it."""
-    found: dict[str, str] = {}
-    for name in paths.models_in_use():
-        base = recipe.models[name].base
-        if base is not None and recipe.models[base].base is None:
-            found.setdefault(base, name)
-    return list(found.values())
-
-
-def questions_of(recipe: Recipe, pair: tuple[str, str], concurrency: int) -> int:
-    """Questions that a probe asks at most: as many as keep the server as busy as a real job."""
-    return math.ceil(concurrency / answerer(recipe, *pair)["samples"])
-
-
 def training_settings(settings: dict[str, Any]) -> dict[str, Any]:
     """The settings of a training, for a probe of it."""
     return {**settings, "epochs": 1.0, "save_steps": NEVER}
+
+
+class Probe:
+    """What is probed of a recipe on a machine, and where its files are: below work/probe/."""
+
+    def __init__(self, recipe: Recipe, paths: Paths, machine: Machine) -> None:
+        self._recipe, self._paths = recipe, paths
+        self.root = f"{paths.root}/work/probe"
+        self.pairs = self._pairs(machine)
+        """(answerer, question set): of answerers with published weights, since others come from them."""
+        self.trained = self._trained()
+        """Models whose training is probed: of each published base the first that starts from it."""
+
+    def _pairs(self, machine: Machine) -> list[tuple[str, str]]:
+        """Where each job loads the weights anew (Slurm) one set of each answerer: the one with the most shards."""
+        recipe, paths = self._recipe, self._paths
+        datasets = paths.datasets_in_use() or list(recipe.datasets)
+        found = [pair for name in datasets for pair in paths.trace_sets(name)]
+        found += [(model, each) for model in paths.evaluated() for each in paths.benchmarks()]
+        chosen = []
+        for pair in dict.fromkeys(found):
+            model = recipe.models[answerer(recipe, *pair)["model"]]
+            if model.base is None and model.endpoint is None:
+                chosen.append(pair)
+        if not machine.is_slurm:
+            return chosen
+        most: dict[str, str] = {}
+        for name, set_name in chosen:
+            shards = question_set(recipe, set_name).shards
+            if name not in most or shards > question_set(recipe, most[name]).shards:
+                most[name] = set_name
+        return list(most.items())
+
+    def _trained(self) -> list[str]:
+        found: dict[str, str] = {}
+        for name in self._paths.models_in_use():
+            base = self._recipe.models[name].base
+            if base is not None and self._recipe.models[base].base is None:
+                found.setdefault(base, name)
+        return list(found.values())
+
+    def questions(self, pair: tuple[str, str], concurrency: int) -> int:
+        """Questions that a probe asks at most: as many as keep the server as busy as a real job."""
+        return math.ceil(concurrency / answerer(self._recipe, *pair)["samples"])
+
+    def shards(self, kind: str, pairs: list[tuple[str, str]] | None = None) -> list[str]:
+        """Files of probed questions or traces, of these pairs or of all."""
+        return [f"{self.root}/{kind}/{name}/{set_name}/0000.parquet" for name, set_name in pairs or self.pairs]
+
+    def dataset(self, model: str) -> str:
+        """The dataset that a probed model would learn from."""
+        return self._recipe.models[model].stages[0].dataset
+
+    def rows_from(self, model: str, kind: str) -> list[str]:
+        """Files of probed questions or traces that a model's training rows are made from: those of its dataset."""
+        return self.shards(kind, [pair for pair in self.pairs if pair in self._paths.trace_sets(self.dataset(model))])
+
+    def rows(self, model: str) -> int:
+        """Training rows of a probe."""
+        return self._recipe.models[model].stages[0].global_batch * STEPS
+
+    def summaries(self) -> list[str]:
+        """What the probed trainings leave."""
+        return [f"{self.root}/models/{name}/training.json" for name in self.trained]

@@ -277,18 +277,18 @@ class Planner:
 
     def collect(self) -> dict[str, Any]:
         """What the probe's files tell: work/probe.json."""
-        folder = Path(self._paths.root, "work/probe")
+        probed = choice.Probe(self.recipe, self._paths, self.machine)
         answerers: dict[str, Any] = {}
-        for name, set_name in choice.pairs(self.recipe, self._paths, self.machine):
-            if found := probe.generation(folder / f"traces/{name}/{set_name}/0000.parquet"):
+        for (name, set_name), path in zip(probed.pairs, probed.shards("traces"), strict=True):
+            if found := probe.generation(Path(path)):
                 answerers.setdefault(name, {"sets": {}})["sets"][set_name] = found
         for found in answerers.values():
             around = [each["around_seconds"] for each in found["sets"].values()]
             found.update(start_seconds=max(around), joined_seconds=min(around))
         trainings = {}
-        for name in choice.trained(self.recipe, self._paths):
+        for name, path in zip(probed.trained, probed.summaries(), strict=True):
             (stage,) = self.recipe.models[name].stages
-            trainings[name] = probe.training(folder / "models" / name, self._architecture(name), stage)
+            trainings[name] = probe.training(Path(path).parent, self._architecture(name), stage)
             trainings[name]["dataset"] = stage.dataset
         today = datetime.datetime.now(datetime.UTC).date().isoformat()
         facts = {"recipe": self.recipe.name, "machine": self.machine.name, "date": today}
