@@ -20,10 +20,9 @@ LIVE = 1e9
 LAYER = 34
 """Bytes a token and hidden unit that a layer's activations take in bfloat16, without the attention matrix (Korthikanti et al. 2022,
 https://arxiv.org/abs/2205.05198)."""
-LOGITS = 10
-"""Bytes a token and word of the vocabulary: logits in bfloat16, in float32 for the loss, and their gradient."""
 RESERVED = 3e9
-"""Bytes of a GPU for the context of CUDA and NCCL and for what is lost between blocks."""
+"""Bytes of a GPU for the context of CUDA and NCCL, for logits (TRL's fused head makes them a chunk at a time), and for what is lost between
+blocks."""
 HOST = 0.8
 """Share of a node's memory that offloading may take."""
 
@@ -50,8 +49,7 @@ def need(architecture: Architecture, stage: Stage, zero: Zero, ranks: int, per_n
         if stage.gradient_checkpointing
         else layer * architecture.layers
     )
-    working = kept + layer + tokens * architecture.vocabulary * LOGITS
-    on_gpu = gathered + working + RESERVED
+    on_gpu = gathered + kept + layer + RESERVED
     on_host = 0.0
     for size, offloaded in (
         (held, zero.offload_parameters),
