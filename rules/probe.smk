@@ -27,6 +27,7 @@ use rule generate_traces as probe_traces with:
     input:
         questions=f"{PROBE.root}/questions/{{answerer}}/{{set}}/{{shard}}.parquet",
         model=lambda wildcards: PATHS.answerer_model(wildcards.answerer, wildcards.set),
+        rewrites=[],
     output:
         rows=f"{PROBE.root}/traces/{{answerer}}/{{set}}/{{shard}}.parquet",
         prov=f"{PROBE.root}/traces/{{answerer}}/{{set}}/{{shard}}.parquet.prov.json",

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from ..machines.schema import Machine
+from ..recipe.expand import origin
 from ..recipe.paths import Paths
 from ..recipe.schema import Recipe
 from ..recipe.settings import answerer, question_set
@@ -35,8 +36,7 @@ class Probe:
     def _pairs(self, machine: Machine) -> list[tuple[str, str]]:
         """Where each job loads the weights anew (Slurm) one set of each answerer: the one with the most shards."""
         recipe, paths = self._recipe, self._paths
-        datasets = paths.datasets_in_use() or list(recipe.datasets)
-        found = [pair for name in datasets for pair in paths.trace_sets(name)]
+        found = [pair for pair in paths.runs_in_use() if not recipe.traces[pair[0]].rewrites]
         found += [(model, each) for model in paths.evaluated() for each in paths.benchmarks()]
         chosen = []
         for pair in dict.fromkeys(found):
@@ -66,15 +66,19 @@ class Probe:
 
     def shards(self, kind: str, pairs: list[tuple[str, str]] | None = None) -> list[str]:
         """Files of probed questions or traces, of these pairs or of all."""
-        return [f"{self.root}/{kind}/{name}/{set_name}/0000.parquet" for name, set_name in pairs or self.pairs]
+        chosen = self.pairs if pairs is None else pairs
+        return [f"{self.root}/{kind}/{name}/{set_name}/0000.parquet" for name, set_name in chosen]
 
     def dataset(self, model: str) -> str:
         """The dataset that a probed model would learn from."""
         return self._recipe.models[model].stages[0].dataset
 
     def rows_from(self, model: str, kind: str) -> list[str]:
-        """Files of probed questions or traces that a model's training rows are made from: those of its dataset."""
-        return self.shards(kind, [pair for pair in self.pairs if pair in self._paths.trace_sets(self.dataset(model))])
+        """Files of probed questions or traces that a model's training rows are made from: those of its dataset, or of what that rewrites."""
+        dataset = self._paths.trace_sets(self.dataset(model))
+        runs = {(run, set_name) for own, set_name in dataset for run in origin(self._recipe, own)}
+        of_runs = [pair for pair in self.pairs if pair[0] in self._recipe.traces]
+        return self.shards(kind, [pair for pair in of_runs if pair in runs] or of_runs)
 
     def rows(self, model: str) -> int:
         """Training rows of a probe."""
