@@ -12,7 +12,7 @@ from ..machines.schema import Machine
 from ..recipe.schema import Recipe
 from .calibration import calibrate
 from .plan import Plan
-from .show import fits_of, grouped, heads, joined, notes_of, short, target_rows, unit_of
+from .show import fits_of, grouped, heads, joined, notes_of, short, target_heads, target_rows, unit_of
 
 FOLDER = Path(__file__).parent
 STYLE = FOLDER.parent / "report" / "style.css"
@@ -69,8 +69,8 @@ def page(plan: Plan, recipe: Recipe, machine: Machine) -> str:
         "unit": unit,
         "tiles": tiles,
         "exceeded": plan.exceeded,
+        "target_heads": target_heads(plan),
         "targets": target_rows(plan),
-        "priced": plan.price is not None and not plan.machine_hours,
         "bars": bars,
         "scale": scale,
         "heads": heads(plan),

@@ -15,6 +15,10 @@ STAGE_WORDS = {
 }  # fmt: skip
 
 
+USING = {"traces": "of traces", "verdicts": "of judges", "train": "of training"}
+"""Stages that may use a model -> heads of the columns with their part of the hours."""
+
+
 def short(value: float | None, unit: str = "") -> str:
     """A number in few letters.
 
@@ -144,8 +148,7 @@ def text(plan: Plan, every: bool = False) -> str:
     """The plan; with `every` a line for each question set."""
     found = [f"{plan.recipe} on {plan.machine}; rates from {plan.rates.source}", ""]
     found += table(heads(plan), [joined(plan, lines) for lines in grouped(plan, every)])
-    columns = ["target", unit_of(plan), "80 % range", "node-hours", "jobs", "wall h*", "cost"]
-    found += ["", *table(columns, target_rows(plan), left=1)]
+    found += ["", *table(target_heads(plan), target_rows(plan), left=1)]
     found += [
         "* the longest way through jobs that use a model, as many at once as the machine allows, without waiting in the queue",
         "",
@@ -160,18 +163,26 @@ def text(plan: Plan, every: bool = False) -> str:
     return "\n".join(found)
 
 
+def target_heads(plan: Plan) -> list[str]:
+    """Heads of the columns of `target_rows`."""
+    priced = ["cost"] if plan.price and not plan.machine_hours else []
+    return ["target", unit_of(plan), "80 % range", *USING.values(), "node-hours", "jobs", "wall h*", *priced]
+
+
 def target_rows(plan: Plan) -> list[list[str]]:
     """Cells of a line for each target and one for all; parts that targets share count in each, and once in the last."""
     rows = []
     for name, keys in [*plan.targets.items(), ("all", None)]:
-        total, wall = plan.total(keys), plan.wall(keys)
+        total = plan.total(keys)
         cells = ["–", "–"] if total is None else [short(total[0]), f"{short(total[1])} to {short(total[2])}"]
-        money = plan.money(total[0]) if total else None
+        for stage in USING:
+            part = plan.total([line.key for line in plan.of(keys) if line.stage == stage])
+            cells.append("–" if part is None else short(part[0]))
         nodes = [line.node_hours for line in plan.of(keys)]
         cells.append(short(None if any(each is None for each in nodes) else sum(each or 0 for each in nodes)))
-        cells.append(f"{sum(line.left for line in plan.of(keys))}")
-        cells.append(short(wall))
-        cells.append(f"{money:,.0f} {plan.price.currency}" if money is not None and plan.price else "")
+        cells += [f"{sum(line.left for line in plan.of(keys))}", short(plan.wall(keys))]
+        if plan.price and not plan.machine_hours:
+            cells.append("–" if total is None else f"{plan.money(total[0]):,.0f} {plan.price.currency}")
         rows.append([name, *cells])
     return rows
 
