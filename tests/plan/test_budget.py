@@ -81,6 +81,9 @@ def test_snakemake_submits_nothing_beyond_the_budget(tmp_path):
             shutil.copytree(source, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(source, tmp_path / name)
+    # No container runtime is needed to be refused.
+    profile = tmp_path / "profiles/leonardo/config.yaml"
+    profile.write_text(profile.read_text().replace("software-deployment-method: apptainer\n", ""))
     snakemake = [str(ROOT / ".venv/driver/bin/snakemake"), "--profile", "profiles/leonardo", "--config", "account=none"]
     environment = {**os.environ, "PYTHONPATH": str(tmp_path / "scripts"), "THOUGHTLINE_ENVS": str(ROOT / ".venv")}
     run = subprocess.run(
