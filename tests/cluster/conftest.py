@@ -46,19 +46,33 @@ def tiny_model(tmp_path_factory):
     return folder
 
 
-@pytest.fixture(scope="session")
-def images():
-    """The folder of container images; None where they have not been built."""
+def folder_of(*names):
+    """The folder of container images; None where some of these have not been built."""
     folder = Path(os.environ.get("THOUGHTLINE_CONTAINERS", ROOT / "containers/images"))
-    there = all((folder / f"{name}.sif").is_file() for name in ("data", "verify", "generate", "train"))
+    there = all((folder / f"{name}.sif").is_file() for name in names)
     return folder if there and shutil.which("apptainer") else None
 
 
+@pytest.fixture(scope="session")
+def images():
+    """The folder of all container images; None where they have not been built."""
+    return folder_of("data", "verify", "generate", "train")
+
+
+@pytest.fixture(scope="session")
+def verify_image():
+    """The folder of the image that verdicts need; None where it has not been built."""
+    return folder_of("verify")
+
+
 def shortened(workspace):
-    """The base model is not evaluated, to save engines; the training is long enough to be cut into segments."""
+    """The base model is not evaluated, and on one benchmark only, to save engines; the training can be cut into segments."""
     workspace.edit("recipes/tiny.yaml", "evaluate: [noise, student]", "evaluate: [student]")
     workspace.edit("recipes/tiny.yaml", "  compare:\n    - {title: What training changed, a: noise, b: student}\n", "")
     workspace.edit("recipes/tiny.yaml", "        epochs: 1\n", "        epochs: 8\n")
+    recipe = workspace.folder / "recipes/tiny.yaml"
+    text = recipe.read_text()
+    recipe.write_text(text[: text.index("  science-test:\n")] + text[text.index("traces:\n") :])
     return workspace
 
 

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import re
 import shutil
-import subprocess
 from pathlib import Path
 
-from testbed import ROOT, ClusterWorkspace, wait_for
+from testbed import ClusterWorkspace, wait_for
 from thoughtline.common.rows import QUESTIONS, TRACES, question_id, write_rows
 
 VERDICTS = "verdicts/teacher/code-train/0000.parquet"
@@ -25,7 +23,7 @@ class SlowVerdicts:
 
     def __init__(self, workspace: ClusterWorkspace, middle: str = "") -> None:
         """`middle`: the program in the middle, instead of one that sleeps."""
-        self.workspace = workspace
+        self.workspace, self.in_image = workspace, "THOUGHTLINE_CONTAINERS" in workspace.environment
         self.journal = workspace.path("work/verdicts/teacher/code-train/0000/journal.jsonl")
         self.log = workspace.path("logs/verdicts/teacher/code-train/0000.log")
         self.out = workspace.path(VERDICTS)
@@ -101,28 +99,14 @@ class SlowVerdicts:
         starts = re.findall(rf"(?:0 new, (\d+) from an earlier run, )?{ROWS} verdicts(?: in all)?$", self.told(), re.M)
         return [int(number or 0) for number in starts]
 
-    def bytes_without_slurm(self, out: Path) -> bytes:
-        """The verdicts of the same traces by the command itself, undisturbed."""
-        settings = self.workspace.sidecar(VERDICTS)["settings"]
-        words = [
-            ROOT / ".venv/verify/bin/python",
-            "-m",
-            "thoughtline",
-            "verdicts",
-            "verify",
-            "--settings",
-            json.dumps(settings),
-        ]
-        words += [
-            "--questions",
-            self.questions,
-            "--traces",
-            self.traces,
-            "--out",
-            out,
-            "--work",
-            out.with_suffix(".work"),
-        ]
-        environment = {**os.environ, **self.workspace.environment}
-        subprocess.run([*words, "--workers", "8"], check=True, env=environment, capture_output=True)
-        return out.read_bytes()
+    def bytes_without_slurm(self, folder: Path) -> bytes:
+        """The verdicts of the same traces, made in `folder` on this machine, in the same image or environment, undisturbed."""
+        other = self.workspace.clone(folder)
+        other.profile = "profiles/local"
+        other.site(machine="local", execution={"workers": 8})
+        shutil.rmtree(other.path("verdicts"), ignore_errors=True)
+        shutil.rmtree(other.path("work/verdicts"), ignore_errors=True)
+        in_images = ("--software-deployment-method", "apptainer") if self.in_image else ()
+        done = other.snakemake(f"results/tiny/{VERDICTS}", *in_images)
+        assert done.returncode == 0, done.stdout[-4000:]
+        return other.path(VERDICTS).read_bytes()

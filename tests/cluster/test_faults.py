@@ -16,6 +16,9 @@ from boot import nodes
 from boot.layout import ACCOUNT
 from slow_verdicts import ROWS, VERDICTS, SlowVerdicts
 from testbed import ClusterWorkspace, field, run, state, wait_for
+from thoughtline.common.files import sha256_file
+
+SHARDS = 4
 
 ENOUGH = 4
 """Finished rows after which a job is disturbed."""
@@ -164,6 +167,17 @@ def two_writers(slow):
     return {"states": (state(job), state(other)), "told": (slow.workspace.folder / "second.out").read_text()}
 
 
+def array(slow):
+    """Shards as tasks of one job array, each of which runs out of time."""
+    slow.workspace.edit("rules/verdicts.smk", "--minutes {resources.runtime}", "--minutes 0.3")
+    names = [f"results/tiny/{name}" for name in slow.copy_shard(SHARDS)]
+    few = slow.workspace.start(*names, "--slurm-array-jobs", "verify_traces", "--jobs", "2")
+    few.wait()
+    driver = slow.workspace.start(*names, "--slurm-array-jobs", "verify_traces", "--jobs", str(SHARDS))
+    driver.succeed()
+    return {"few": few, "driver": driver, "outputs": [slow.workspace.folder / name for name in names]}
+
+
 def queue_of(slow):
     """Jobs of this workspace in the queue."""
     return [line for line in run("squeue", "-h", "-o", "%i %Z").splitlines() if str(slow.workspace.folder) in line]
@@ -171,20 +185,21 @@ def queue_of(slow):
 
 HUNGRY = "```python\ndef f(x):\n    kept = b'x' * (1000 << 20)\n    return x + 1\n```"
 SCENARIOS = [
-    timeout, out_of_memory, preemption, node_loss, out_of_time, killed_driver, killed_before_start, cancelled, purged, full, two_writers,
+    timeout, out_of_memory, preemption, node_loss, out_of_time, killed_driver, killed_before_start, cancelled, purged, full, two_writers, array,
 ]  # fmt: skip
 AT_ONCE = 6
 
 
 @pytest.fixture(scope="module")
-def ran(cluster, tmp_path_factory):
+def ran(cluster, verify_image, tmp_path_factory):
     """Scenario -> what it saw, as a future; beside it the verdicts."""
     found = {}
     model = tmp_path_factory.mktemp("no-model")
     with ThreadPoolExecutor(AT_ONCE) as pool:
 
         def go(scenario):
-            slow = SlowVerdicts(ClusterWorkspace(tmp_path_factory.mktemp(scenario.__name__), model), HUNGRY)
+            image = None if scenario is two_writers else verify_image  # which repeats a job's command outside
+            slow = SlowVerdicts(ClusterWorkspace(tmp_path_factory.mktemp(scenario.__name__), model, image), HUNGRY)
             # Two nodes are for those who lose them.
             away = {"exclude_nodes": ["lrdn0002", "lrdn0003"], "execution": {"workers": 1}}
             slow.workspace.site(machine="testcluster", account=ACCOUNT, **away)
@@ -200,14 +215,24 @@ def ran(cluster, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def undisturbed(ran, tmp_path_factory):
-    slow = ran[timeout]()["slow"]
-    return slow.bytes_without_slurm(tmp_path_factory.mktemp("undisturbed") / "0000.parquet")
+    """The bytes that one undisturbed run without Slurm gives, by whether it is in the image: another Python has another fingerprint."""
+    made = {}
+    for scenario in (timeout, two_writers):
+        slow = ran[scenario]()["slow"]
+        if slow.in_image not in made:
+            made[slow.in_image] = slow.bytes_without_slurm(tmp_path_factory.mktemp("undisturbed"))
+    return made
+
+
+def test_jobs_run_in_the_image_where_there_is_one(ran, verify_image):
+    known = verify_image and sha256_file(verify_image / "verify.sif")
+    assert ran[timeout]()["slow"].workspace.sidecar(VERDICTS)["container_sha256"] == known
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.__name__)
 def test_the_end_is_the_same_bytes(ran, undisturbed, scenario):
     slow = ran[scenario]()["slow"]
-    assert slow.out.read_bytes() == undisturbed
+    assert slow.out.read_bytes() == undisturbed[slow.in_image]
     counts = slow.workspace.sidecar(VERDICTS)["counts"]
     assert counts["in"] == counts["out"] == ROWS
 
@@ -283,6 +308,16 @@ def test_a_second_writer_waits_and_finds_it_done(ran):
     seen = ran[two_writers]()
     assert seen["states"] == ("COMPLETED", "COMPLETED")
     assert "waiting for another writer" in seen["told"] and f"{ROWS} from an earlier run" in seen["told"]
+
+
+def test_tasks_of_an_array_go_on_each_by_itself(ran, undisturbed):
+    seen = ran[array]()
+    assert f"this run has {SHARDS} jobs and room for 2 at a time" in seen["few"].text and seen["few"].jobs() == []
+    (number,) = re.findall(rf"SLURM job ID (\d+)\. The individual task IDs are 1-{SHARDS}", seen["driver"].text)
+    logs = list((seen["slow"].workspace.folder / "results/slurm_logs/rule_verify_traces").glob(f"{number}_*.log"))
+    assert len(logs) == SHARDS and all("goes back to the queue" in log.read_text() for log in logs)
+    expected = undisturbed[seen["slow"].in_image]
+    assert all(path.read_bytes() == expected for path in seen["outputs"])
 
 
 def test_a_rejected_submission_stops_the_run_and_leaves_nothing(cluster, tmp_path):

@@ -121,8 +121,9 @@ class ClusterWorkspace(Workspace):
 
     profile = "profiles/testcluster"
 
-    def __init__(self, folder: Path, model: Path, images: Path | None = None) -> None:
-        super().__init__(folder, model)
+    def __init__(self, folder: Path, model: Path, images: Path | None = None, stage: Path | None = None) -> None:
+        folder.mkdir(exist_ok=True)
+        super().__init__(folder, model, stage)
         shutil.copy(ROOT / "tests/cluster/testcluster.yaml", folder / "machines/testcluster.yaml")
         profile = yaml.safe_load((folder / "profiles/slurm/config.yaml").read_text())
         profile |= QUICK

@@ -56,6 +56,8 @@ def test_folders_behind_links_are_seen_once_and_only_if_there(tmp_path):
         "--bind",
         str(tmp_path / "far"),
         "--bind",
+        images.CGROUPS,
+        "--bind",
         "/usr:/seen",
         "--nv",
     ]

@@ -30,7 +30,8 @@ def git_blob(data: bytes) -> str:
 class Hub:
     """Serves `repositories` {(kind, id): {revision: {path: content}}} at `url` while it is entered."""
 
-    def __init__(self) -> None:
+    def __init__(self, address: str = "127.0.0.1") -> None:
+        self.address = address
         self.repositories: dict = {}
         self.gated: dict[str, str] = {}  # id -> the token that opens it
         self.cuts: dict[str, list[int]] = defaultdict(list)  # path -> bytes after which the next connections break
@@ -47,10 +48,11 @@ class Hub:
         self.repositories.setdefault((kind, name), {})[revision] = files
 
     def __enter__(self) -> Hub:
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (Handler,), {"hub": self}))
+        self.server = ThreadingHTTPServer((self.address, 0), type("Handler", (Handler,), {"hub": self}))
         self.server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
-        self.storage = f"http://localhost:{self.server.server_port}"
+        self.url = f"http://{self.address}:{self.server.server_port}"
+        elsewhere = "localhost" if self.address == "127.0.0.1" else self.address
+        self.storage = f"http://{elsewhere}:{self.server.server_port}"
         threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
         return self
 

@@ -47,6 +47,15 @@ def test_forms():
         option("port", 1)
 
 
+@pytest.mark.parametrize("name", ["pipeline_parallel_size", "pipeline-parallel-size"])
+def test_pipeline_parallel_models_have_a_worker_of_their_own_on_cpu(name):
+    ours = ["--worker-cls", "thoughtline.traces.vllm_cpu_worker.PipelineWorker"]
+    several, one = ({"arguments": {name: stages}} for stages in (2, 1))
+    assert ours[0] not in engine_options(several, False) + engine_options(one, True)
+    found = engine_options(several, True)
+    assert found[found.index(ours[0]) :][:2] == ours
+
+
 def test_revision_depends_on_weights_and_engine():
     assert len({revision_text("a", {}), revision_text("b", {}), revision_text("a", ENGINE)}) == 3
 

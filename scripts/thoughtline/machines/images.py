@@ -17,6 +17,9 @@ from .variables import carried, container_environment
 
 DEFAULT_FOLDER = ROOT / "containers" / "images"
 
+CGROUPS = "/sys/fs/cgroup"
+"""Where control groups are; Apptainer's own /sys is without. A verifier asks there whether its job ran out of memory."""
+
 
 def image_folder(environ: Mapping[str, str]) -> Path:
     """The folder of images: THOUGHTLINE_CONTAINERS, or containers/images/ in the repository."""
@@ -26,7 +29,7 @@ def image_folder(environ: Mapping[str, str]) -> Path:
 def visible_folders(machine: Machine, environ: Mapping[str, str], folders: Iterable[str]) -> list[str]:
     """What containers see of the host beside the working directory: `path` or `path:inside`, only what exists.
 
-    These are the repository, the staged models and `folders` (also behind links), and the machine's `binds`.
+    These are the repository, the staged models and `folders` (also behind links), control groups, and the machine's `binds`.
     """
     stage = [environ["THOUGHTLINE_STAGE"]] if environ.get("THOUGHTLINE_STAGE") else []
     own = [str(ROOT)]
@@ -34,7 +37,7 @@ def visible_folders(machine: Machine, environ: Mapping[str, str], folders: Itera
         for path in (Path(os.path.abspath(folder)), Path(folder).resolve()):
             if not any(path.is_relative_to(other) for other in [*own, Path.cwd()]):
                 own.append(str(path))
-    binds = [*own, *(machine.containers.binds if machine.containers else [])]
+    binds = [*own, CGROUPS, *(machine.containers.binds if machine.containers else [])]
     return [bind for bind in dict.fromkeys(binds) if Path(bind.partition(":")[0]).exists()]
 
 

@@ -18,6 +18,10 @@ CPU_DEFAULTS = {"enforce_eager": True, "block_size": 32}
 so vLLM's 128 tokens a block there let few-shot prompts of 577 tokens share 80 % of their tokens, 32 let them share 93 %."""
 
 
+CPU_PIPELINE = {"worker_cls": "thoughtline.traces.vllm_cpu_worker.PipelineWorker"}
+"""For pipeline parallel models on vLLM's CPU build, likewise."""
+
+
 def option(name: str, value: Any) -> list[str]:
     """One vLLM option: True -> --name, False -> --no-name, None -> nothing, objects -> their JSON.
 
@@ -50,7 +54,8 @@ def engine_options(engine: dict[str, Any], on_cpu: bool) -> list[str]:
         found += option("enable_chunked_prefill", False)
         if "max-num-batched-tokens" not in known:
             found += option("max_num_batched_tokens", max(8192, engine.get("max_model_len") or 0))
-    for name, value in CPU_DEFAULTS.items() if on_cpu else ():
+    stages = int(arguments.get("pipeline_parallel_size") or arguments.get("pipeline-parallel-size") or 1)
+    for name, value in (CPU_DEFAULTS | (CPU_PIPELINE if stages > 1 else {})).items() if on_cpu else ():
         if name.replace("_", "-") not in known:
             found += option(name, value)
     for name in sorted(arguments):

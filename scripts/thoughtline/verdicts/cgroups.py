@@ -13,6 +13,7 @@ import re
 from pathlib import Path
 
 ROOT = Path("/sys/fs/cgroup")
+VMSTAT = Path("/proc/vmstat")
 _numbers = itertools.count()
 
 
@@ -80,7 +81,8 @@ class Group:
 def limits_reached() -> int:
     """How often this process' own group or one above it, say that of its Slurm job, has reached its memory limit so far.
 
-    Version 2 counts when somebody had to be killed for it, version 1 also when giving back caches was enough. 0 without groups.
+    Version 2 counts when somebody had to be killed for it, version 1 also when giving back caches was enough. Where groups
+    cannot be seen (a container without /sys/fs/cgroup) every process counts that the kernel killed for want of memory.
     """
     for controller, name, pattern in (
         ("memory", "memory.failcnt", r"(\d+)"),
@@ -98,6 +100,9 @@ def limits_reached() -> int:
                 folder = folder.parent
             if seen:
                 return count
+    with contextlib.suppress(OSError):
+        found = re.search(r"^oom_kill (\d+)", VMSTAT.read_text(encoding="ascii"), re.M)
+        return int(found[1]) if found else 0
     return 0
 
 

@@ -77,7 +77,8 @@ def _database(state: State) -> None:
     data = state.folder / "mysql"
     socket = data / "mysql.sock"
     _run("chown", "mysql:mysql", data)
-    common = ["--no-defaults", "--user=mysql", f"--datadir={data}"]
+    # Its temporary files too: TMPDIR may be a folder that its user cannot read.
+    common = ["--no-defaults", "--user=mysql", f"--datadir={data}", f"--tmpdir={data}"]
     with open(state.log / "mariadb-install.out", "wb") as out:
         _run("mariadb-install-db", *common, "--skip-test-db", "--auth-root-authentication-method=socket", stdout=out)
     # Nothing here outlives the cluster, so nothing is written twice or flushed for safety; slurmdbd asks for the long wait.
