@@ -112,12 +112,25 @@ class Expected:
         return self._rows_of_training.get(dataset) or next(own, None)
 
     def traces_of(self, dataset: str) -> list[tuple[float, Lengths]]:
-        """(number of traces, lengths of prompt and reply) of each set that a dataset draws from."""
-        found = []
-        for run, set_name in self._paths.trace_sets(dataset):
-            samples = answerer(self._recipe, run, set_name)["samples"]
-            found.append((self.rows(set_name) * samples, self.replies(run, set_name).longer(self.prompt)))
-        return [(rows, lengths) for rows, lengths in found if rows]
+        """(number of traces, lengths of prompt and reply) of each set that a dataset draws from, domains held to its mixture."""
+        pairs = self._paths.trace_sets(dataset)
+        mixture = self._recipe.datasets[dataset].mixture
+        counts = (mixture.counts or {}) if mixture else {}
+        found: list[tuple[str, float, Lengths]] = []
+        for run, set_name in pairs:
+            rows = self.rows(set_name) * answerer(self._recipe, run, set_name)["samples"]
+            lengths = self.replies(run, set_name).longer(self.prompt)
+            found.append((question_set(self._recipe, set_name).domain, rows, lengths))
+        total: dict[str, float] = {}
+        for domain, rows, _ in found:
+            total[domain] = total.get(domain, 0.0) + rows
+
+        def share(domain: str) -> float:
+            if not counts:
+                return 1.0
+            return min(1.0, counts.get(domain, 0) / total[domain]) if total[domain] else 0.0
+
+        return [(rows * share(domain), lengths) for domain, rows, lengths in found if rows * share(domain)]
 
     def dataset(self, name: str) -> tuple[int, Lengths, bool]:
         """(rows, lengths of a row, whether the rows are only the most that there can be) of a dataset."""
@@ -139,10 +152,9 @@ class Expected:
         if chosen.same_questions_as:
             return self.dataset(chosen.same_questions_as)[0]
         most = round(sum(rows for rows, _ in self.traces_of(name)))
-        if chosen.keep in ("first", "random", "first_correct"):
-            most = sum(
-                self.rows(each) for each in dict.fromkeys(set_name for _, set_name in self._paths.trace_sets(name))
-            )
-        if chosen.mixture:
-            most = min(most, chosen.mixture.total or sum((chosen.mixture.counts or {}).values()))
+        if chosen.per_question or chosen.keep not in ("all", "correct"):
+            sets = dict.fromkeys(set_name for _, set_name in self._paths.trace_sets(name))
+            most = min(most, (chosen.per_question or 1) * sum(self.rows(each) for each in sets))
+        if mixture := chosen.mixture:
+            most = min(most, mixture.total or sum((mixture.counts or mixture.sources or {}).values()))
         return most
