@@ -26,7 +26,7 @@ class Probe:
     """What is probed of a recipe on a machine, and where its files are: below work/probe/."""
 
     def __init__(self, recipe: Recipe, paths: Paths, machine: Machine) -> None:
-        self._recipe, self._paths = recipe, paths
+        self._recipe, self._paths, self.machine = recipe, paths, machine.name
         self.root = f"{paths.root}/work/probe"
         self.pairs = self._pairs(machine)
         """(answerer, question set): of answerers with published weights, since others come from them."""

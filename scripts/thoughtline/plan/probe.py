@@ -20,10 +20,11 @@ from ..common.rows import QUESTIONS, TRACES, read_rows
 from ..datasets.tables import CONVERSATIONS
 from ..datasets.text import assistant_text, system_and_user
 from ..provenance.sidecar import sidecar_path
-from ..recipe.schema import Stage
+from ..recipe.schema import Recipe, Stage
 from .architecture import Architecture
-from .choice import STEPS
+from .choice import STEPS, Probe
 from .lengths import Lengths
+from .models import Models
 from .training import TrainingRun
 
 SHARE = 2
@@ -106,3 +107,22 @@ def training(folder: Path, architecture: Architecture, stage: Stage) -> dict[str
         "ranks": facts["ranks"],
         "around_seconds": max(0.0, wall - facts["train_seconds"]),
     }
+
+
+def collect(recipe: Recipe, probed: Probe, models: Models) -> dict[str, Any]:
+    """What the files of a probe tell: work/probe.json."""
+    answerers: dict[str, Any] = {}
+    for (name, set_name), path in zip(probed.pairs, probed.shards("traces"), strict=True):
+        if found := generation(Path(path)):
+            answerers.setdefault(name, {"sets": {}})["sets"][set_name] = found
+    for found in answerers.values():
+        around = [each["around_seconds"] for each in found["sets"].values()]
+        found.update(start_seconds=max(around), joined_seconds=min(around))
+    trainings = {}
+    for name, path in zip(probed.trained, probed.summaries(), strict=True):
+        (stage,) = recipe.models[name].stages
+        own = training(Path(path).parent, models.architecture(name), stage)
+        trainings[name] = {**own, "dataset": stage.dataset}
+    today = datetime.datetime.now(datetime.UTC).date().isoformat()
+    facts = {"recipe": recipe.name, "machine": probed.machine, "date": today}
+    return {**facts, "generation": answerers, "training": trainings}

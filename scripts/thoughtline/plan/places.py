@@ -1,0 +1,85 @@
+"""Where the jobs of a plan go, and what limits them there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..common.errors import UserError
+from ..machines.place import Place
+from ..machines.schema import Machine, NodeShape
+from .plan import Area, Line
+from .rates import Gpu
+
+
+def node_of(machine: Machine, place: Place) -> NodeShape | None:
+    """The nodes of a place; None on a machine without partitions."""
+    return machine.node_of(place.partition) if place.partition else None
+
+
+def gpu_of(machine: Machine, place: Place, at: str) -> Gpu | None:
+    """The GPUs of a job's nodes as the model of cost sees them; None for a job without.
+
+    Args:
+        at: the recipe's key that asks for them.
+
+    Raises:
+        UserError: nobody wrote down what they can do.
+    """
+    node = node_of(machine, place)
+    if node is None or not place.gpus:
+        return None
+    if (speed := node.gpu_speed) is None or node.gpu_memory_mb is None:
+        what = f"what the GPUs of {machine.name} can do is not known"
+        raise UserError(at, what, "add gpu_speed to its node in the machine's file")
+    return Gpu(speed.bf16_tflops * 1e12, speed.bandwidth_gb_s * 1e9, node.gpu_memory_mb * 2**20, node.gpus)
+
+
+def at_once(machine: Machine, place: Place, jobs: int) -> int:
+    """How many of so many jobs the machine lets run at once; one, where there is no scheduler."""
+    if not place.partition:
+        return 1
+    qos = next(each for each in machine.partitions[place.partition].qos if each.name == place.qos)
+    limits = [jobs, machine.scheduler.queued or jobs]
+    for limit, each in (
+        (qos.user_nodes, place.nodes if place.whole else 0),
+        (qos.user_cores, place.nodes * place.cpus),
+        (qos.user_gpus, place.nodes * place.gpus),
+    ):
+        limits += [limit // each] if limit and each else []
+    return max(1, min(limits))
+
+
+def areas(machine: Machine, lines: Sequence[Line]) -> list[Area]:
+    """What the lines write, by storage area; one area where the machine's file says none."""
+    needed: dict[str, float] = {}
+    for line in lines:
+        for folder, size in line.bytes.items():
+            needed[folder] = needed.get(folder, 0.0) + size
+    found = []
+    for name, area in machine.storage.items():
+        if area.holds:
+            size = sum(needed.get(folder, 0.0) for folder in area.holds)
+            found.append(Area(name, area.path, size, area.size_gb * 1e9 if area.size_gb else None, area.purge_days))
+    return found or [Area("results and stage", ".", sum(needed.values()), None, None)]
+
+
+def exceeded(found: Sequence[Area]) -> list[str]:
+    """Words on quotas that are too small."""
+    return [
+        f"storage {area.name} ({area.path}): {area.needed / 1e9:,.0f} GB are more than the quota of {area.quota / 1e9:,.0f} GB"
+        for area in found
+        if area.quota and area.needed > area.quota
+    ]
+
+
+def queue(machine: Machine, lines: Sequence[Line]) -> list[str]:
+    """Words on limits of the queue that are met: number of jobs, and jobs longer than they may be."""
+    if not machine.is_slurm:
+        return []
+    queued, jobs = machine.scheduler.queued, sum(line.left for line in lines)
+    words = [f"{jobs} jobs" + (f"; at most {queued} are in the queue at a time" if queued else "")]
+    for line in lines:
+        if line.segments > 1 and line.left:
+            hours = (line.limit_minutes or 0) / 60
+            words.append(f"{line.stage} {line.what}: {line.segments} jobs in turn of at most {hours:g} h")
+    return words
