@@ -13,6 +13,7 @@ include: "rules/traces.smk"
 include: "rules/verdicts.smk"
 include: "rules/datasets.smk"
 include: "rules/scores.smk"
+include: "rules/drafts.smk"
 include: "rules/report.smk"
 include: "rules/probe.smk"
 

@@ -146,3 +146,4 @@ wildcard_constraints:
     answerer=either([*RECIPE.traces, *RECIPE.models]),
     model=either(RECIPE.models),
     dataset=either(RECIPE.datasets),
+    draft=either(RECIPE.drafts),

@@ -20,6 +20,7 @@ NOUNS = {
     "datasets": "assemble training sets",
     "models": "fetch published weights, train students",
     "scores": "score models on benchmarks",
+    "drafts": "measure draft models",
     "report": "write the report",
     "containers": "build the images that rules run in",
     "machines": "show what a site offers, compare it with what Slurm says",

@@ -21,6 +21,7 @@ ENVIRONMENTS = {
     "datasets": "data",
     "models": "train",
     "scores": "data",
+    "drafts": "train",
     "report": "data",
     "containers": "driver",
     "plan": "driver",

@@ -26,6 +26,7 @@ BASE = {
     "agreement": Demand(cpus=1, mem_mb=4000, minutes=60),
     "datasets": Demand(cpus=4, mem_mb=16000, minutes=240),
     "train": Demand(cpus=2, mem_mb=16000, minutes=720, resumable=True, unlimited=True),
+    "drafts": Demand(cpus=2, mem_mb=16000, minutes=240),
     "scores": Demand(cpus=1, mem_mb=4000, minutes=60),
     "report": Demand(cpus=1, mem_mb=8000, minutes=60),
 }
@@ -120,6 +121,10 @@ class Demands:
         """`score_model`."""
         return BASE["scores"]
 
+    def drafts(self, name: str) -> Demand:
+        """`measure_draft`: the GPUs that serve the target; the draft has room beside it."""
+        return self._asking(BASE["drafts"], self._recipe.drafts[name].target)
+
     def report(self) -> Demand:
         """`write_report`."""
         return BASE["report"]
@@ -136,7 +141,8 @@ class Demands:
             found.append((f"models.{answerer(recipe, name, set_name)['model']}.engine", self.traces(name, set_name)))
             if (name, set_name) in judged or set_name in recipe.benchmarks:
                 found.append((f"verdicts of {set_name}", self.verdicts(set_name)))
-        queue = [*evaluated, *(answerer(recipe, *pair)["model"] for pair in pairs)]
+        queue = [name for draft in recipe.drafts.values() for name in (draft.target, draft.draft)]
+        queue += [*evaluated, *(answerer(recipe, *pair)["model"] for pair in pairs)]
         while queue:
             model = recipe.models[name := queue.pop()]
             if model.base is not None:
@@ -144,5 +150,6 @@ class Demands:
                 queue.append(model.base)
             elif model.endpoint is None:
                 found.append((f"models.{name}", self.fetch(name)))
+        found += [(f"drafts.{name}", self.drafts(name)) for name in recipe.drafts]
         found += [("datasets", self.datasets()), ("scores", self.scores()), ("report", self.report())]
         return list(dict.fromkeys(found))

@@ -157,6 +157,30 @@ def _rated(recipe: Recipe) -> Iterator[Problem]:
             )
 
 
+def _drafts(recipe: Recipe) -> Iterator[Problem]:
+    for name, chosen in recipe.drafts.items():
+        at = ("drafts", name)
+        yield from _one_model(recipe, (*at, "target"), chosen.target, weights=True)
+        yield from _one_model(recipe, (*at, "draft"), chosen.draft, weights=True)
+        if chosen.target == chosen.draft:
+            yield (*at, "draft"), "is the target itself", "name a smaller model"
+        if chosen.prompt not in recipe.prompts:
+            yield (*at, "prompt"), f"there is no prompt {chosen.prompt!r}", _known(recipe.prompts)
+        for each in chosen.questions:
+            known = {**recipe.questions, **recipe.benchmarks}
+            if each not in known:
+                yield (*at, "questions"), f"there is no question set {each!r}", _known(known)
+            elif chosen.prompt in recipe.prompts and known[each].domain not in recipe.prompts[chosen.prompt]:
+                domain = known[each].domain
+                yield (
+                    (*at, "prompt"),
+                    f"prompt {chosen.prompt!r} has no entry for domain {domain!r}",
+                    f"add prompts.{chosen.prompt}.{domain}",
+                )
+        if chosen.target in expand(recipe).models:
+            yield from _fits(recipe, (*at, "max_tokens"), chosen.target, chosen.max_tokens)
+
+
 def _published(recipe: Recipe) -> Iterator[Problem]:
     for name, scores in recipe.published.scores.items() if recipe.published else ():
         if name not in recipe.models and name not in expand(recipe).models:
@@ -600,6 +624,7 @@ CHECKS = (
     _credits,
     _expect,
     _published,
+    _drafts,
 )
 
 

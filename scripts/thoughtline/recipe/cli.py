@@ -61,6 +61,7 @@ STAGES = {
     "fetch": ("model",),
     "train": ("model",),
     "scores": ("benchmark",),
+    "drafts": ("draft",),
     "report": (),
 }
 """Stage -> the names that choose a job of it, as `recipe settings` takes them."""

@@ -155,7 +155,10 @@ class Paths:
     def datasets_in_use(self) -> list[str]:
         """Datasets that the evaluated models, or the models that they start from, learn from."""
         found: list[str] = []
-        queue = list(self.evaluated())
+        queue = [
+            *self.evaluated(),
+            *(name for draft in self.recipe.drafts.values() for name in (draft.target, draft.draft)),
+        ]
         while queue:
             model = self.recipe.models[queue.pop()]
             found += [stage.dataset for stage in model.stages]
@@ -171,6 +174,7 @@ class Paths:
         found = self.scores()
         found += [f"{self.dataset(name)}/README.md" for name in (self.datasets_in_use() or self.recipe.datasets)]
         found += [self.model(name) for name in self.evaluated() if self.recipe.models[name].endpoint is None]
+        found += [self.draft(name) for name in self.recipe.drafts]
         if not found:  # generation and verification alone
             found += [
                 path
@@ -179,6 +183,19 @@ class Paths:
                 for path in self.rows("verdicts", name, each)
             ]
         return sorted({*found, *(self.agreement(*pair) for pair in self.agreements())})
+
+    def draft(self, name: str) -> str:
+        """What was measured of a draft model."""
+        return f"{self.root}/drafts/{name}/measured.json"
+
+    def draft_inputs(self, name: str) -> dict[str, Any]:
+        """Named inputs of `measure_draft`."""
+        chosen = self.recipe.drafts[name]
+        return {
+            "target": self.model(chosen.target),
+            "draft": self.model(chosen.draft),
+            "questions": [path for each in chosen.questions for path in self.rows("questions", each)],
+        }
 
     def local_sources(self, set_name: str) -> list[str]:
         """Local files that a question set is read from."""
@@ -194,6 +211,7 @@ class Paths:
         found = [each for _, each in self.runs_in_use()]
         found += [each for name in datasets for each in decontaminated_against(self.recipe, name)]
         found += self.benchmarks()
+        found += [each for draft in self.recipe.drafts.values() for each in draft.questions]
         return sorted(set(found))
 
     def models_in_use(self) -> list[str]:
@@ -201,6 +219,7 @@ class Paths:
         datasets = self.datasets_in_use() or list(self.recipe.datasets)
         queue = self.evaluated() + [self.recipe.traces[run].model for run, _ in self.runs_in_use()]
         queue += [name for each in datasets if (name := self.recipe.datasets[each].tokenizer)]
+        queue += [name for draft in self.recipe.drafts.values() for name in (draft.target, draft.draft)]
         queue += [judge.model for each in self.sets_in_use() if (judge := judge_of(verifier_of(self.recipe, each)))]
         found: set[str] = set()
         while queue:

@@ -23,7 +23,7 @@ from ..common.errors import UserError
 from .extends import read_layers
 from .load import validated
 from .mistakes import explained
-from .schema import Domain, Model, Name, Recipe, Sampling, Source, Strict, TraceRun, Zero
+from .schema import Domain, Draft, Model, Name, Recipe, Sampling, Source, Strict, TraceRun, Zero
 from .yaml_text import place_of, read_yaml
 
 DEFAULT = ROOT / "recipes/scale/small.yaml"
@@ -173,6 +173,14 @@ class Scaling:
         ]
         return model.model_copy(update={"stages": stages, "engine": None})
 
+    def draft(self, draft: Draft) -> Draft:
+        """A draft model's measurement."""
+        limits = {
+            "limit": min(draft.limit, self.overlay.benchmarks),
+            "max_tokens": min(draft.max_tokens, self.overlay.max_tokens),
+        }
+        return draft.model_copy(update={**limits, "published": None, "source": None})
+
     def dataset(self, dataset: Any) -> Any:
         """A dataset, without what would drop every row of a model that is next to never right."""
         update: dict[str, Any] = {"keep": KEEP.get(dataset.keep, dataset.keep)}
@@ -202,6 +210,7 @@ class Scaling:
                 "verdicts": {domain: self.verifier(each) for domain, each in recipe.verdicts.items()},
                 "datasets": {name: self.dataset(each) for name, each in recipe.datasets.items()},
                 "published": None,
+                "drafts": {name: self.draft(each) for name, each in recipe.drafts.items()},
                 "expect": None,
                 "evaluation": evaluation
                 and evaluation.model_copy(

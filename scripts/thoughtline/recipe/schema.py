@@ -816,6 +816,20 @@ class Comparison(Strict):
     b: Name = Field(description="Model or group; the difference is b - a.")
 
 
+class Draft(Strict):
+    """How much a small model speeds up a larger one by speculative decoding: greedy, one sequence at a time."""
+
+    target: Name = Field(description="The model that is sped up.")
+    draft: Name = Field(description="The model that proposes tokens; it shares the target's vocabulary.")
+    questions: list[Name] = Field(description="Question sets or benchmarks.", min_length=1)
+    limit: int = Field(32, ge=1, description="At most this many questions of each, lowest question_id first.")
+    tokens: int = Field(5, ge=1, le=64, description="Tokens that the draft proposes in each step.")
+    max_tokens: int = Field(ge=1, description="Most tokens to write.")
+    prompt: Name = Field(description="Key of `prompts`.")
+    published: float | None = Field(None, gt=0, description="Published speed-up (2 is twice as fast).")
+    source: str | None = Field(None, description="Where it was published, with a link.")
+
+
 class PublishedScore(Strict):
     """A score that somebody published for a model of the recipe."""
 
@@ -881,7 +895,7 @@ class Expect(Strict):
 class Recipe(Strict):
     """An open reasoning-model release."""
 
-    LATER = frozenset({"published", "expect"})
+    LATER = frozenset({"published", "expect", "drafts"})
 
     extends: str | None = Field(
         None,
@@ -903,3 +917,4 @@ class Recipe(Strict):
     targets: Targets = Field(description="What is made by default.")
     expect: Expect | None = Field(None, description="What the planner reckons with until there are rows.")
     published: Published | None = Field(None, description="Published scores of the recipe's models.")
+    drafts: dict[Name, Draft] = Field({}, description="Draft models to measure, by name.")

@@ -27,6 +27,7 @@ ENTRY_MODULES = {
     "models.fetch": ["models.fetch"],
     "models.train": ["models.train"],
     "scores": ["scores.score", "scores.files"],
+    "drafts": ["drafts.measure"],
     "report": ["report.write"],
 }
 VERIFIER_MODULES = {
@@ -250,6 +251,21 @@ def scores(recipe: Recipe, benchmark: str) -> dict[str, Any]:
             "sampling": _plain(how["sampling"]),
             "prompt": _plain(recipe.prompts[how["prompt"]][question_set(recipe, benchmark).domain]),
             "verifier": _plain(verifier_of(recipe, benchmark)),
+        },
+    )
+
+
+def drafts(recipe: Recipe, name: str) -> dict[str, Any]:
+    """Settings of `measure_draft`."""
+    chosen = recipe.drafts[name]
+    domains = {question_set(recipe, each).domain for each in chosen.questions}
+    return _with_digests(
+        "drafts",
+        {
+            **chosen.model_dump(mode="json", exclude={"published", "source"}),
+            "target_dtype": engine_of(recipe, chosen.target).get("dtype", "auto"),
+            "draft_dtype": engine_of(recipe, chosen.draft).get("dtype", "auto"),
+            "prompts": {domain: _plain(recipe.prompts[chosen.prompt][domain]) for domain in sorted(domains)},
         },
     )
 

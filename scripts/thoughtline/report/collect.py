@@ -66,6 +66,7 @@ class Results:
     models: dict[str, Trained] = field(default_factory=dict)
     scores: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)  # (model, benchmark) -> score JSON
     agreements: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)  # (answerer, set) -> agreement JSON
+    drafts: dict[str, dict[str, Any]] = field(default_factory=dict)  # name -> what was measured of a draft model
     sidecars: dict[str, dict[str, Any]] = field(default_factory=dict)  # artifact, relative to root -> sidecar
     benchmarks: list[dict[str, Any]] = field(default_factory=list)  # rows of Snakemake's benchmark files
     plan: dict[str, Any] | None = None  # what `thoughtline plan --keep` predicted of this run
@@ -225,6 +226,7 @@ def _named(recipe: Recipe, noun: str, name: str) -> bool:
         "datasets": recipe.datasets,
         "models": recipe.models,
         "scores": evaluated(recipe),
+        "drafts": recipe.drafts,
     }
     return name in known.get(noun, ())
 
@@ -273,6 +275,9 @@ def collect(root: Path, recipe: Recipe) -> Results:
     _read_models(results)
     _read_scores(results)
     _read_agreements(results)
+    results.drafts.update(
+        {name: read_json(path) for name in recipe.drafts if results.take(path := root / f"drafts/{name}/measured.json")}
+    )
     _read_sidecars(results)
     _read_benchmarks(results)
     _read_plan(results)

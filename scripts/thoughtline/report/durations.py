@@ -9,7 +9,7 @@ from typing import Any
 from .collect import Results
 from .numbers import DASH, count, megabytes, plain, seconds
 
-STAGES = ("questions", "models", "traces", "verdicts", "agreement", "datasets", "scores")
+STAGES = ("questions", "models", "traces", "verdicts", "agreement", "datasets", "scores", "drafts")
 """Folders of artifacts and of benchmark files, in the order of the pipeline."""
 
 
