@@ -12,6 +12,7 @@ from thoughtline.recipe.expand import expand, group
 from thoughtline.recipe.load import load, parse
 from thoughtline.recipe.paths import Paths
 from thoughtline.recipe.reference import reference_page, schema_text
+from thoughtline.recipe.schema import Strict
 from thoughtline.recipe.yaml_text import read_yaml
 
 ROOT = Path(__file__).parents[2]
@@ -208,3 +209,52 @@ def test_a_raters_templates_are_tried(tmp_path):
     next(iter(data["benchmarks"].values()))["verifier"] = rating
     with pytest.raises(UserError, match=r"first\.template: is no usable template \('question_2' is undefined\)"):
         parse(data, ROOT / "recipes/demo.yaml")
+
+
+def test_keys_that_came_later_change_no_settings_of_a_recipe_without_them(demo):
+    """Else every finished job of such a recipe would run again."""
+    made = [
+        *(settings.questions(demo, each) for each in [*demo.questions, *demo.benchmarks]),
+        *(settings.traces(demo, "teacher", each) for each in demo.questions),
+        *(settings.verdicts(demo, each) for each in demo.questions),
+        *(settings.datasets(demo, each) for each in demo.datasets),
+        settings.fetch(demo, "smollm2"),
+        settings.train(demo, "verified-seed1"),
+        settings.report(demo),
+    ]
+    later = {key for model in Strict.__subclasses__() for key in model.LATER} - {"format", "sources"}
+
+    def keys(value):
+        if isinstance(value, dict):
+            return set(value) | {key for each in value.values() for key in keys(each)}
+        return {key for each in value for key in keys(each)} if isinstance(value, list) else set()
+
+    assert {"rewrites", "per_question", "errors_pass", "published", "changes", "rated"} <= later
+    assert not {key for each in made for key in keys(each)} & later
+    assert "format" not in settings.traces(demo, "teacher", "math-train")
+    assert "sources" not in settings.datasets(demo, "verified")["mixture"]
+
+
+def test_settings_of_rewriting_and_rated_sets():
+    data = copy.deepcopy(DEMO)
+    again = {"model": "smollm2", "rewrites": "teacher", "sampling": {"temperature": 0.7, "max_tokens": 96}}
+    data["traces"]["again"] = {**again, "format": "openthoughts", "prompt": "few_shot"}
+    data["questions"]["hard"] = {
+        "domain": "math",
+        "rated": {"questions": "math-train", "traces": "teacher", "measure": "tokens", "highest": 5},
+    }
+    data["datasets"]["verified"]["traces"] = ["again"]
+    recipe = parse(data, ROOT / "recipes/demo.yaml")
+    assert (
+        recipe.traces["again"].questions == recipe.traces["teacher"].questions and recipe.traces["again"].samples == 4
+    )
+    found = settings.traces(recipe, "again", "math-train")
+    assert (found["rewrites"], found["format"], found["samples"]) == ("teacher", "openthoughts", 4)
+    hard = settings.questions(recipe, "hard")
+    assert hard["rated"]["measure"] == "tokens" and "sources" not in hard and hard["code"] != found["code"]
+    paths = Paths(recipe, "results")
+    assert paths.rewritten("again", "math-train", "0000") == ["results/demo/traces/teacher/math-train/0000.parquet"]
+    assert paths.rewritten("teacher", "math-train", "0000") == []
+    assert paths.rated_inputs("hard")["traces"] == ["results/demo/traces/teacher/math-train/0000.parquet"]
+    assert ("teacher", "math-train") in paths.runs_in_use() and "teacher" in paths.judged_runs()
+    assert set(settings.sources_of(recipe, "hard")) == {"sums", "products"}
