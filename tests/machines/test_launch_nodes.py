@@ -10,7 +10,7 @@ import sys
 import time
 
 import pytest
-from thoughtline.machines import launch
+from thoughtline.machines import images, launch
 from thoughtline.machines.launch import expand_nodes, launcher, node_command, place, seconds_of, srun_command
 
 MACHINE = """
@@ -84,7 +84,7 @@ def test_containers_see_the_machines_binds_options_and_variables_and_nothing_els
     assert words[words.index(image) :] == [image, "/opt/thoughtline/train/bin/python", "-m", "m", "--rank=1", "n3"]
     assert words[words.index("--pwd") + 1] == str(tmp_path / "cwd") and "--nv" in words
     binds = [words[index + 1] for index, word in enumerate(words) if word == "--bind"]
-    assert binds == [str(tmp_path / "cwd"), str(launch.ROOT), str(tmp_path / "work"), "/proc"]
+    assert binds == [str(tmp_path / "cwd"), str(launch.ROOT), str(tmp_path / "work"), images.CGROUPS, "/proc"]
     passed = {key.removeprefix("APPTAINERENV_"): environ[key] for key in environ if key.startswith("APPTAINERENV_")}
     assert passed == {
         "NCCL_SOCKET_IFNAME": "ib0", "GLOO_SOCKET_IFNAME": "lo", "OMP_NUM_THREADS": "8", "CUDA_VISIBLE_DEVICES": "0,1",
