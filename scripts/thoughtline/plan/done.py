@@ -101,6 +101,10 @@ class Done:
         """Whether a score is there."""
         return self._there(f"{self._paths.root}/scores/{model}/{benchmark}.json")
 
+    def draft(self, name: str) -> bool:
+        """Whether a draft model has been measured."""
+        return self._there(self._paths.draft(name))
+
     def report(self) -> bool:
         """Whether the report is there."""
         return all(map(self._there, self._paths.targets()))

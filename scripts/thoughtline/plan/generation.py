@@ -28,6 +28,15 @@ LOADING = 2e9
 """Bytes a second at which weights are read from a parallel file system: an assumption, as BOOT."""
 
 
+ALONE = 0.3
+"""Share of one GPU's memory bandwidth at which one sequence is decoded without a batch, by transformers: an assumption."""
+
+
+def alone_seconds(architecture: Architecture, gpu: Gpu, tokens: float) -> float:
+    """Time of so many tokens, one after the other; layers on several GPUs wait for each other."""
+    return tokens * architecture.weights / (ALONE * gpu.bandwidth)
+
+
 def start_seconds(architecture: Architecture) -> float:
     """Until a server answers."""
     return BOOT + architecture.weights / LOADING

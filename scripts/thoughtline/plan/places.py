@@ -63,13 +63,26 @@ def areas(machine: Machine, lines: Sequence[Line]) -> list[Area]:
     return found or [Area("results and stage", ".", sum(needed.values()), None, None)]
 
 
-def exceeded(found: Sequence[Area]) -> list[str]:
-    """Words on quotas that are too small."""
-    return [
+def exceeded(found: Sequence[Area], lines: Sequence[Line]) -> list[str]:
+    """Words on quotas that are too small, and on jobs that start over when their time is up and need more of it."""
+    words = [
         f"storage {area.name} ({area.path}): {area.needed / 1e9:,.0f} GB are more than the quota of {area.quota / 1e9:,.0f} GB"
         for area in found
         if area.quota and area.needed > area.quota
     ]
+    for line in lines:
+        if (
+            line.left
+            and not line.resumable
+            and line.hours
+            and line.limit_minutes
+            and 60 * line.hours > line.limit_minutes
+        ):
+            limit = f"{line.limit_minutes / 60:g} h"
+            words.append(
+                f"{line.stage} {line.what}: takes about {line.hours:.1f} h, and its job starts over after {limit}"
+            )
+    return words
 
 
 def queue(machine: Machine, lines: Sequence[Line]) -> list[str]:

@@ -41,6 +41,8 @@ class Line:
     """Partition and QoS."""
     limit_minutes: int | None = None
     """Time limit of a job."""
+    resumable: bool = True
+    """Whether a job goes on in its next attempt where its time limit ended it."""
     at_once: int = 1
     """Jobs that the machine lets run at once."""
     fit: str = ""
@@ -82,7 +84,7 @@ class Line:
     @property
     def segments(self) -> int:
         """Jobs in turn that one job becomes because of its time limit."""
-        if not self.hours or not self.limit_minutes:
+        if not self.hours or not self.limit_minutes or not self.resumable:
             return 1
         return max(1, math.ceil(self.hours * 60 / self.limit_minutes))
 

@@ -10,6 +10,7 @@ from ..common.errors import UserError
 from ..machines.demands import Demands
 from ..machines.place import Place, Placer
 from ..machines.schema import Machine
+from ..recipe.order import tokens_of
 from ..recipe.paths import Paths
 from ..recipe.schema import Recipe, Stage, judge_of
 from ..recipe.settings import answerer, question_set, verifier_of
@@ -18,7 +19,7 @@ from .architecture import BF16
 from .calibration import calibrate
 from .done import Done
 from .expected import Expected
-from .generation import IN_FLIGHT, GenerationRun, Serving, fits, smallest, start_seconds
+from .generation import IN_FLIGHT, GenerationRun, Serving, alone_seconds, fits, smallest, start_seconds
 from .lengths import Lengths
 from .measured import Measured
 from .models import Models
@@ -36,6 +37,8 @@ STRAGGLER = 1.43
 PROBED = 0.15
 """Standard deviation of the logarithm of measured over predicted time after a probe; assumed, since lengths of rows still differ and the
 probe is short (docs/plan.md has what the demo's was)."""
+DRAFTS = 0.5
+"""Standard deviation of the logarithm of measured over predicted time of draft models: a guess, since nothing was published to fit."""
 CHECKPOINT = 14
 """Bytes a parameter of a training checkpoint: weights in bfloat16 and the optimiser's state. Two are on disk at a time."""
 
@@ -79,7 +82,7 @@ class Planner:
         rates = replace(self._rates, source=source)
         plan = Plan(self.recipe.name, self.machine.name, rates, lines, work.targets, not self.machine.is_slurm, price)
         plan.areas = places.areas(self.machine, lines)
-        plan.limits, plan.exceeded = places.queue(self.machine, lines), places.exceeded(plan.areas)
+        plan.limits, plan.exceeded = places.queue(self.machine, lines), places.exceeded(plan.areas, lines)
         return plan
 
     def collect(self) -> dict[str, Any]:
@@ -90,6 +93,7 @@ class Planner:
         line = Line(item.key, item.after)
         place = self._placer.place(item.demand)
         line.nodes, line.gpus = place.nodes, place.nodes * place.gpus
+        line.resumable = item.demand.resumable
         if place.partition:
             line.where, line.limit_minutes = f"{place.partition}/{place.qos}", place.minutes
         getattr(self, f"_{item.stage}")(line, place, *item.names)
@@ -145,6 +149,24 @@ class Planner:
 
     def _scores(self, line: Line, place: Place, model: str, benchmark: str) -> None:
         self._finished(line, place, 1, int(self._done.scores(model, benchmark)))
+
+    def _drafts(self, line: Line, place: Place, name: str) -> None:
+        chosen = self.recipe.drafts[name]
+        self._finished(line, place, 1, int(self._done.draft(name)))
+        replies = [
+            (min(chosen.limit, self._expected.rows(each)), tokens_of(self.recipe, each)) for each in chosen.questions
+        ]
+        line.rows = sum(rows for rows, _ in replies)
+        # Each question is answered with the draft and without it.
+        line.tokens = 2 * sum(rows * Lengths.of(tokens, limit=chosen.max_tokens).mean for rows, tokens in replies)
+        line.computes, line.spread = True, DRAFTS
+        architecture, gpu = (
+            self._models.architecture(chosen.target),
+            places.gpu_of(self.machine, place, f"drafts.{name}"),
+        )
+        line.flops = line.tokens * architecture.decoding(0)
+        if gpu is not None:
+            line.hours = (start_seconds(architecture) + alone_seconds(architecture, gpu, line.tokens)) / 3600
 
     def _report(self, line: Line, place: Place) -> None:
         self._finished(line, place, 1, int(self._done.report()))

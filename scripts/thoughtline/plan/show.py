@@ -11,7 +11,7 @@ from .rates import INNER, Rates
 
 STAGE_WORDS = {
     "fetch": "fetch weights", "questions": "questions", "traces": "traces", "verdicts": "verdicts", "datasets": "dataset",
-    "train": "training", "scores": "scores", "report": "report",
+    "train": "training", "scores": "scores", "drafts": "draft", "report": "report",
 }  # fmt: skip
 
 

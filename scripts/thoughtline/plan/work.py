@@ -50,6 +50,9 @@ class Work:
         for name in [each for each in recipe.datasets if not paths.evaluated() or not paths.datasets_in_use()]:
             self.targets[f"dataset {name}"] = self._needed([self._dataset(name)])
             last += self.targets[f"dataset {name}"]
+        for name in recipe.drafts:
+            self.targets[f"draft {name}"] = self._needed([self._draft(name)])
+            last += self.targets[f"draft {name}"]
         self._add("report", (), demands.report(), dict.fromkeys(last))
 
     def _add(
@@ -107,3 +110,9 @@ class Work:
 
     def _score(self, name: str, benchmark: str) -> tuple[str, tuple[str, ...]]:
         return self._add("scores", (name, benchmark), self._demands.scores(), [self._verdicts(name, benchmark)])
+
+    def _draft(self, name: str) -> tuple[str, tuple[str, ...]]:
+        chosen = self._recipe.drafts[name]
+        after = [self._questions(each) for each in chosen.questions]
+        after += [each for each in (self._model(chosen.target), self._model(chosen.draft)) if each]
+        return self._add("drafts", (name,), self._demands.drafts(name), after)
