@@ -38,6 +38,12 @@ def workspace(tmp_path_factory, tiny_model):
         "engine": {"dtype": "float32", "max_model_len": 1024, "chunked_prefill": False},
     }
     overlay["training"] |= {"max_length": 1000, "save_steps": 100}
+    # Questions of a file in every domain: each task of reasoning-gym costs seconds to import.
+    words = {
+        kind: {**rows, "fields": {"problem": "problem", "answer": "answer"}}
+        for kind, rows in overlay["standins"]["science"].items()
+    }
+    overlay["standins"] |= dict.fromkeys(("math", "puzzle", "chat"), words)
     (workspace.folder / "overlay.yaml").write_text(yaml.safe_dump(overlay, sort_keys=False))
     return workspace
 
@@ -92,4 +98,6 @@ def test_the_whole_graph_runs_on_tiny_inputs(workspace, release):
         manifest = read_json(root / f"models/{model}/model.json")
         assert manifest["name"] == model and (root / f"models/{model}/training.json").is_file()
     page = (root / "report/index.html").read_text()
-    assert "Rows do not add up" not in page and "not made, or deleted" not in page
+    assert "Rows do not add up" not in page
+    for name in recipe.drafts:
+        assert read_json(paths.draft(name))["questions"] > 0
