@@ -361,3 +361,16 @@ def test_the_settings_are_those_of_a_recipe(settings):
     recipe = load(ROOT / "recipes/demo.yaml")
     for name in recipe.datasets:
         assert set(recipe_settings.datasets(recipe, name)) == set(settings)
+
+
+def test_a_question_of_two_sets_is_counted_in_each(folder, settings, tmp_path):
+    """Code problems of two collections, say: the same question, so the same trace, in both."""
+    shared, own = folder.question("math", "Add 1 and 2."), folder.question("math", "Add 3 and 4.")
+    folder.answered("one", [(shared, "C")])
+    folder.answered("two", [(shared, "C"), (own, "W")])
+    out = tmp_path / "out"
+    assert datasets(folder.arguments(settings, out)) == 0
+    assert [row["set"] for row in table(out / "rows.parquet")] == ["one"]
+    drops = {(row["set"], row["reason"]) for row in table(out / "dropped.parquet")}
+    assert drops == {("two", "duplicate"), ("two", "incorrect")}
+    assert counts(out)["in"] == 3 and counts(out)["out"] == 1

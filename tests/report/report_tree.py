@@ -166,9 +166,9 @@ class Tree:
                 question = trace["question_id"]
                 ids = {"question_id": question, "trace_id": trace["trace_id"]}
                 if first_correct and verdict["status"] != "correct":
-                    dropped.append({**ids, "reason": "not_correct", "detail": None})
+                    dropped.append({**ids, "set": name, "reason": "not_correct", "detail": None})
                 elif question in seen:
-                    dropped.append({**ids, "reason": "not_first", "detail": None})
+                    dropped.append({**ids, "set": name, "reason": "not_first", "detail": None})
                 else:
                     seen.add(question)
                     place = {"row": len(kept), "run": "teacher", "set": name, "domain": self.set_of(name)["domain"]}

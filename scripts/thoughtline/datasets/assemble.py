@@ -128,6 +128,7 @@ def write_tables(
         {
             "question_id": each.candidate.question_id,
             "trace_id": each.candidate.trace_id,
+            "set": each.candidate.set,
             "reason": each.reason,
             "detail": each.detail,
         }

@@ -54,6 +54,7 @@ DROPPED = pa.schema(
     [
         ("question_id", pa.string()),
         ("trace_id", pa.string()),
+        ("set", pa.string()),  # two sets may share a question
         ("reason", pa.string()),  # one of card.REASONS
         ("detail", pa.string()),  # contaminated: which benchmark item; near_duplicate: which question stands for it
     ]

@@ -98,7 +98,7 @@ def _assemble(results: Results, name: str) -> list[Step]:
         found = [results.answers[run, set_name] for run in runs if (run, set_name) in results.answers]
         ids = {each for answers in found for each in answers.traces["trace_id"]}
         out = kept[kept["set"] == set_name]
-        reasons = {} if dropped is None else _counts(dropped.loc[dropped["trace_id"].isin(ids), "reason"])
+        reasons = {} if dropped is None else _counts(dropped.loc[dropped["set"] == set_name, "reason"])
         step = Step("assemble", set_name, name, len(ids), len(out), ("traces", "rows"), reasons)
         step.problems += _gap(len(ids), len(out), reasons)
         if strangers := len(set(out["trace_id"]) - ids):
