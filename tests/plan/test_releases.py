@@ -23,7 +23,11 @@ def test_each_release_has_a_plan(path, tmp_path):
 
 
 def test_a_draft_model_is_planned_and_a_job_that_cannot_end_in_time_is_named(tmp_path):
-    plan = planned(load(ROOT / "recipes/smallthinker.yaml"), "p5", tmp_path)
+    recipe = load(ROOT / "recipes/smallthinker.yaml")
+    short = planned(recipe, "p5", tmp_path)
+    assert not any("drafts for-qwq" in words for words in short.exceeded)
+    long = {"for-qwq": recipe.drafts["for-qwq"].model_copy(update={"limit": 40, "max_tokens": 16384})}
+    plan = planned(recipe.model_copy(update={"drafts": long}), "p5", tmp_path)
     line = next(line for line in plan.lines if line.stage == "drafts")
     assert line.key[1] == ("for-qwq",) and line.hours > line.limit_minutes / 60 and line.segments == 1
     assert any("drafts for-qwq: takes about" in words for words in plan.exceeded)
