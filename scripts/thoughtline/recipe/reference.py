@@ -12,7 +12,10 @@ from .schema import Recipe
 
 def schema_text() -> str:
     """JSON schema of a recipe, for editors (`# yaml-language-server: $schema=...`)."""
-    return json.dumps(Recipe.model_json_schema(), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    schema = Recipe.model_json_schema()
+    # A recipe that extends another one may leave anything out.
+    schema |= {"if": {"not": {"required": ["extends"]}}, "then": {"required": schema.pop("required")}}
+    return json.dumps(schema, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
 def _type(spec: dict[str, Any]) -> str:
