@@ -21,6 +21,7 @@ include: "rules/probe.smk"
 # The only one: Snakemake forgets all but the last.
 onstart:
     check_submission()
+    check_room()
     check_budget()
     jobs = list(workflow.dag.needrun_jobs())
     check_images(jobs)

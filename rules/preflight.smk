@@ -2,6 +2,7 @@
 from thoughtline.common.files import write_json
 from thoughtline.machines import arrays
 from thoughtline.machines.load import known_machines
+from thoughtline.stage.needs import all_must_be_pinned
 from thoughtline.stage.reach import why_unreachable
 
 
@@ -12,6 +13,15 @@ def check_submission():
     if workflow.non_local_exec and not MACHINE.is_slurm:
         raise WorkflowError(
             f"config: machine: is {MACHINE.name}, but jobs are to be submitted; name the cluster, --config machine=NAME (known: {', '.join(known_machines())})"
+        )
+
+
+def check_room():
+    """Stop before the first job of a run that would queue more than the site lets a user queue."""
+    queued = MACHINE.scheduler.queued
+    if workflow.non_local_exec and queued and workflow.resource_settings.nodes > queued:
+        raise WorkflowError(
+            f"jobs: {workflow.resource_settings.nodes} at once are more than {MACHINE.name} queues (scheduler.queued: {queued}); give --jobs {queued} or fewer"
         )
 
 
@@ -46,7 +56,7 @@ def check_images(jobs):
         # Jobs that span nodes have none by Snakemake's account.
         spread = {"train_model": image("train"), "generate_traces": image("generate")}
         used = {job.container_img_url or spread.get(job.rule.name) for job in jobs if IN_CONTAINERS}
-        images.check(Path(each) for each in used if each)
+        images.check((Path(each) for each in used if each), MACHINE.containers and MACHINE.containers.variant)
     except UserError as error:
         raise WorkflowError(f"{error}") from None
 
@@ -56,8 +66,7 @@ def check_staging(jobs):
     needs = PATHS.needs()
     missing = sorted({needs[job.output.manifest] for job in jobs if job.rule.name == "stage_repository"}, key=str)
     try:
-        for need in missing:
-            need.must_be_pinned(f"{CONFIG.recipe}: {need.id}")
+        all_must_be_pinned(missing, CONFIG.recipe)
     except UserError as error:
         raise WorkflowError(f"{error}") from None
     if missing and not has_internet(MACHINE) and (why := why_unreachable()):
@@ -74,7 +83,7 @@ def check_arrays(jobs):
     if chosen := workflow.executor_settings.array_jobs:
         asked = [(job.rule.name, " ".join(job.wildcards_dict.values()), dict(job.resources.items())) for job in jobs if not job.is_local]
         try:
-            arrays.check(chosen, asked, room)
+            arrays.check(chosen, [rule.name for rule in workflow.rules], asked, room)
         except UserError as error:
             raise WorkflowError(f"{error}") from None
 

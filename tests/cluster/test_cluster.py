@@ -1,7 +1,7 @@
 """The cluster itself: named and limited as on Leonardo, and cut off from the world."""
 
 from boot.layout import ACCOUNT, NODES, node_address
-from testbed import run
+from testbed import DRIVER, ROOT, run
 
 
 def srun(*words):
@@ -41,3 +41,7 @@ def test_nodes_are_told_apart_and_reach_each_other():
     assert sorted(seen.splitlines()) == [f"{node} {node_address(node)}" for node in NODES[:2]]
     (login,) = srun("-N1", "bash", "-c", "(echo > /dev/tcp/login01/6817) && echo reached").splitlines()
     assert login == "reached"
+
+
+def test_the_machines_file_says_what_slurm_says():
+    run(str(DRIVER / "thoughtline"), "machines", "check", str(ROOT / "tests/cluster/testcluster.yaml"))

@@ -1,5 +1,6 @@
 """What must hold before a job starts in an image, and what the image sees of the machine."""
 
+import json
 import stat
 from types import SimpleNamespace
 
@@ -84,3 +85,34 @@ def test_an_image_is_known_by_its_bytes(tmp_path, monkeypatch):
 
 def test_snakemake_s_methods():
     assert images.uses_containers({DeploymentMethod.APPTAINER}) and not images.uses_containers({DeploymentMethod.CONDA})
+
+
+def image_of(folder, variant):
+    """An image's name, and a bill of materials beside it."""
+    image = folder / f"{variant}.sif"
+    image.touch()
+    component = {"properties": [{"name": "thoughtline:variant", "value": variant}]}
+    image.with_suffix(".cdx.json").write_text(json.dumps({"metadata": {"component": component}}))
+    return image
+
+
+def test_images_are_of_the_machines_variant(tmp_path):
+    cpu, cuda = image_of(tmp_path, "cpu"), image_of(tmp_path, "cuda")
+    unknown = tmp_path / "own.sif"
+    images.must_be("cuda", [cuda, unknown])
+    images.must_be(None, [cpu, cuda])
+    with pytest.raises(UserError, match=r"cpu\.sif.*the variant cpu, and this machine needs cuda.*VARIANT=cuda"):
+        images.must_be("cuda", [cuda, cpu])
+
+
+def test_each_image_is_tried(tmp_path):
+    """That the others work does not tell of a broken one."""
+    program = tmp_path / "apptainer"
+    program.write_text('#!/bin/sh\ncase "$*" in *train*) echo "FATAL: broken" >&2; exit 255;; esac\n')
+    program.chmod(0o755)
+    for name in ("data", "train"):
+        (tmp_path / f"{name}.sif").touch()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+        with pytest.raises(UserError, match=r"train\.sif.*does not work on this machine: FATAL: broken"):
+            images.check([tmp_path / "data.sif", tmp_path / "train.sif"])

@@ -89,3 +89,10 @@ def test_a_mistake_is_explained(name):
 def test_a_file_that_is_no_mapping():
     with pytest.raises(UserError, match="no mapping of keys"):
         parse_machine(["leonardo"], LEONARDO)
+
+
+def test_a_date_that_is_none_names_its_line(tmp_path):
+    path = tmp_path / "site.yaml"
+    path.write_text(LEONARDO.read_text().replace("2025-03-20", "2025-13-45", 1))
+    with pytest.raises(UserError, match=r"site\.yaml:\d+.*2025-13-45 is no date: month must be in 1\.\.12"):
+        load_machine(str(path))

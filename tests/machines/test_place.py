@@ -170,3 +170,12 @@ def test_bad_nodes_are_avoided():
 def test_this_machine_is_asked_for_nothing_but_memory_and_time():
     found = Placer(LOCAL, account="x", exclude=["y"]).resources(Demand(cpus=4, mem_mb=12000, minutes=720, gpus=4), 3)
     assert found == dict.fromkeys(RESOURCES) | {"mem_mb": 12000, "runtime": 720}
+
+
+def test_a_qos_without_internet_does_not_count_for_jobs_that_need_it():
+    staging = Demand(cpus=2, mem_mb=4000, minutes=240, internet=True)
+    assert where(LEONARDO, staging, only="boost_qos_dbg") == where(LEONARDO, staging)
+    with pytest.raises(UserError, match=r"leave `qos` out"):
+        place(LEONARDO, Demand(cpus=2, mem_mb=4000, minutes=240), only="boost_qos_dbg")
+    with pytest.raises(UserError, match=r"config: qos: .*no QoS 'boost_qos_dgb'"):
+        place(LEONARDO, staging, only="boost_qos_dgb")

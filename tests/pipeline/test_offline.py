@@ -74,5 +74,5 @@ def test_a_revision_that_only_holds_its_place_stops_before_any_job(unstaged):
     path.write_text(path.read_text().replace(HUB_REVISION, UNPINNED, 1))
     run = unstaged.snakemake()
     assert run.returncode != 0
-    assert "tiny.yaml: owner/noise.revision: owner/noise has no revision yet" in run.stdout, run.stdout
+    assert "tiny.yaml: 1 revisions only hold their place (00000000...): " in run.stdout, run.stdout
     assert not list((unstaged.folder / "results").rglob("*.parquet"))

@@ -50,3 +50,15 @@ def test_no_site_file_and_an_empty_one_say_nothing(tmp_path):
     assert site_settings(tmp_path) == {}
     (tmp_path / "site.yaml").write_text("# nothing yet\n")
     assert site_settings(tmp_path) == {}
+
+
+@pytest.mark.parametrize("names", [["a;touch pwned"], ["a b"], "$(x)", ["-w"], [""]])
+def test_names_of_nodes_cannot_be_commands(names):
+    with pytest.raises(UserError, match=r"config: exclude_nodes.*names as Slurm writes them"):
+        Execution.read({**CONFIG, "exclude_nodes": names})
+
+
+def test_ranges_of_nodes_are_names_too():
+    assert Execution.read({**CONFIG, "exclude_nodes": ["lrdn[0042-0045,0050]"]}).exclude_nodes == [
+        "lrdn[0042-0045,0050]"
+    ]

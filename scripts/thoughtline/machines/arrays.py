@@ -7,6 +7,7 @@ be room for all.
 
 from __future__ import annotations
 
+import difflib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -15,6 +16,11 @@ from ..common.errors import UserError
 
 ALL = "all"
 KEY = "slurm-array-jobs"
+
+
+def words_of(option: str) -> set[str]:
+    """The names that the option lists, apart by commas or semicolons."""
+    return {word.strip() for word in option.replace(";", ",").split(",")} - {""}
 
 
 def chosen(option: str, rules: Iterable[str]) -> list[str]:
@@ -27,22 +33,27 @@ def chosen(option: str, rules: Iterable[str]) -> list[str]:
     >>> chosen("verify_traces, generate_traces", ["verify_traces", "train_model"])
     ['verify_traces']
     """
-    words = {word.strip() for word in option.replace(";", ",").split(",")}
+    words = words_of(option)
     return sorted(rule for rule in set(rules) if rule in words or ALL in words)
 
 
-def check(option: str, jobs: Iterable[tuple[str, str, Mapping[str, Any]]], room: int) -> None:
+def check(option: str, known: Iterable[str], jobs: Iterable[tuple[str, str, Mapping[str, Any]]], room: int) -> None:
     """Refuse arrays that would starve some of their tasks, or never be submitted.
 
     Args:
         option: as in `chosen`.
+        known: all rules that there are.
         jobs: (rule, what tells the job from others, resources) of each job of this run.
         room: how many jobs may be submitted at once.
 
     Raises:
-        UserError: tasks of one array ask for different things, or there are more jobs than room.
+        UserError: there is no such rule, tasks of one array ask for different things, or there are more jobs than room.
     """
     jobs = list(jobs)
+    known = set(known)
+    if unknown := sorted(words_of(option) - known - {ALL}):
+        near = difflib.get_close_matches(unknown[0], known, 3) or sorted(known)
+        raise UserError(KEY, f"there is no rule {unknown[0]!r}", f"say {', '.join(near)}")
     by_rule: dict[str, list[tuple[str, Mapping[str, Any]]]] = defaultdict(list)
     for rule, name, resources in jobs:
         by_rule[rule].append((name, resources))

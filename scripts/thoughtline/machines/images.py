@@ -12,6 +12,7 @@ from pathlib import Path
 from ..common.canonical import canonical_json
 from ..common.environments import ROOT
 from ..common.errors import UserError
+from ..common.files import read_json
 from .schema import Machine
 from .variables import carried, container_environment
 
@@ -57,8 +58,36 @@ def added(given: str, words: list[str]) -> str:
     return given if given.endswith(text) else f"{given} {text}".strip()
 
 
-def check(images: Iterable[Path]) -> None:
-    """Stop before any job if an image is missing or this machine cannot run one.
+def variant_of(image: Path) -> str | None:
+    """The variant that an image was built as, by the bill of materials beside it; None without one."""
+    path = image.with_suffix(".cdx.json")
+    if not path.is_file():
+        return None
+    properties = read_json(path)["metadata"]["component"].get("properties", [])
+    return next((each["value"] for each in properties if each["name"] == "thoughtline:variant"), None)
+
+
+def must_be(variant: str | None, images: Iterable[Path]) -> None:
+    """Refuse images that were built as another variant than the machine's; None takes any.
+
+    Raises:
+        UserError: names them, and the command that builds the right ones.
+    """
+    wrong = [path for path in images if variant and variant_of(path) not in (None, variant)]
+    if wrong:
+        raise UserError(
+            ", ".join(map(str, wrong)),
+            f"was built as the variant {variant_of(wrong[0])}, and this machine needs {variant}",
+            f"make containers VARIANT={variant} IMAGES={shlex.quote(' '.join(path.stem for path in wrong))}",
+        )
+
+
+def check(images: Iterable[Path], variant: str | None = None) -> None:
+    """Stop before any job if an image is missing, of another variant or broken, or this machine cannot run one.
+
+    Args:
+        images: those that jobs run in.
+        variant: the machine's.
 
     Raises:
         UserError: names the images and how to get them, or what the site must enable.
@@ -77,10 +106,12 @@ def check(images: Iterable[Path]) -> None:
         raise UserError(
             "apptainer", "is not on the PATH", "load the site's module, or run containers/install-apptainer"
         )
-    done = subprocess.run(["apptainer", "exec", "--cleanenv", str(images[0]), "true"], capture_output=True, text=True)
-    if done.returncode:
-        told = " ".join(line.strip() for line in done.stderr.splitlines()[-3:])
-        raise UserError(f"apptainer exec {images[0]}", f"does not work on this machine: {told}", advice(done.stderr))
+    must_be(variant, images)
+    for image in images:
+        done = subprocess.run(["apptainer", "exec", "--cleanenv", str(image), "true"], capture_output=True, text=True)
+        if done.returncode:
+            told = " ".join(line.strip() for line in done.stderr.splitlines()[-3:])
+            raise UserError(f"apptainer exec {image}", f"does not work on this machine: {told}", advice(done.stderr))
 
 
 def advice(message: str) -> str:

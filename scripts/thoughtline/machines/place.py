@@ -161,7 +161,9 @@ def _nowhere(machine: Machine, demand: Demand, only: str | None) -> UserError:
         why.append(f"{name}/{qos.name} {words}")
     if not why:
         known = sorted({qos.name for partition in machine.partitions.values() for qos in partition.qos})
-        return UserError("qos", f"{machine.name} has no QoS {only!r}", f"known: {', '.join(known)}")
+        return UserError("config: qos", f"{machine.name} has no QoS {only!r}", f"known: {', '.join(known)}")
+    if only:
+        why.append("leave `qos` out of the config, or give other targets than these jobs' with it")
     return UserError(f"machine {machine.name}", f"takes no job with {', '.join(asked)}", "; ".join(why))
 
 
@@ -197,13 +199,18 @@ def place(machine: Machine, demand: Demand, attempt: int = 1, only: str | None =
 
     Args:
         attempt: from 1.
-        only: the one QoS to use, instead of those that are chosen automatically.
+        only: the one QoS to use, instead of those that are chosen automatically. Jobs that need internet, where no partition
+            with that QoS has any, are placed as without it.
 
     Raises:
         UserError: it fits nowhere; says why not, for each partition and QoS.
     """
     if not machine.is_slurm:
         return Place(cpus=demand.cpus, mem_mb=demand.mem_mb, minutes=demand.minutes)
+    if only and demand.internet:
+        of_it = [partition for _, _, partition, _ in _offers(machine, only)]
+        if of_it and not any(partition.internet for partition in of_it):
+            only = None
     growing = not (demand.resumable or demand.unlimited)
     for crowded in (False, True):
         for shortened in (False, True) if demand.resumable else (False,):

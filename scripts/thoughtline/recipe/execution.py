@@ -28,7 +28,7 @@ def _words(value: Any) -> Any:
 
 
 Text = Annotated[str, BeforeValidator(_text)]
-Words = Annotated[list[str], BeforeValidator(_words)]
+Nodes = Annotated[list[Annotated[str, Field(pattern=r"^\w[\w.-]*(\[[\d,-]+\])?$")]], BeforeValidator(_words)]
 
 
 class Options(Strict):
@@ -59,7 +59,7 @@ class Execution(Strict):
     qos: str | None = Field(
         None, description="The only QoS to use, also one that is not chosen automatically.", pattern=r"^[\w.-]+$"
     )
-    exclude_nodes: Words = Field([], description="Nodes that jobs avoid, beside those of the machine's file.")
+    exclude_nodes: Nodes = Field([], description="Nodes that jobs avoid, beside those of the machine's file.")
     budget_gpu_hours: Annotated[float, Field(gt=0, strict=False)] | None = Field(
         None,
         description="GPU-hours that the run may use, those that were used already included; more is not submitted.",
@@ -91,6 +91,8 @@ def _explained(error: ValidationError, where: str) -> UserError:
         "budget_gpu_hours": "a number of GPU-hours above 0",
         "account": "the name that `sacctmgr show associations user=$USER` or your site's guide gives it",
     }.get(key, "see config.yaml")
+    if first["loc"][0] == "exclude_nodes":
+        right = "names as Slurm writes them, say lrdn0042 or lrdn[0042-0045], apart by blanks or commas"
     return UserError(f"{where}: {key}", first["msg"], right)
 
 

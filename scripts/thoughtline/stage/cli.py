@@ -11,7 +11,8 @@ from ..common.command import add_common, deadline_of, settings_of
 from ..common.deadline import Deadline
 from ..common.errors import UserError
 from ..common.files import read_json
-from .needs import Need, of_recipe
+from .hub import endpoint
+from .needs import Need, all_must_be_pinned, of_recipe
 from .staged import Staged, lost_files, stage_folder
 
 FETCH = """\
@@ -100,10 +101,13 @@ def _needs(args: argparse.Namespace) -> list[Need]:
 def run_fetch(args: argparse.Namespace) -> None:
     """Fetch each need in turn; one that fails does not keep the others from being fetched."""
     needs, deadline = _needs(args), deadline_of(args)
+    if not endpoint().startswith(("http://", "https://")):
+        raise UserError("HF_ENDPOINT", f"is {endpoint()!r}", "the hub's address, https://...")
     if args.connections < 1:
         raise UserError("--connections", f"is {args.connections}", "give 1 or more")
     if not needs:
         print(f"{args.recipe} needs nothing of the hub")
+    all_must_be_pinned(needs, str(args.recipe or "--settings"))
     failed: list[UserError] = []
     for need in needs:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -95,11 +96,14 @@ def retried(ask: Callable[[], Any], deadline: Deadline, attempts: int = 6) -> An
         except HfHubHTTPError as error:
             if attempt == attempts - 1 or not passing(error.response.status_code):
                 raise
-            headers = error.response.headers
-        except httpx2.TransportError:
+            headers, problem = error.response.headers, f"answers {error.response.status_code}"
+        except httpx2.TransportError as error:
             if attempt == attempts - 1:
                 raise
-        again = time.monotonic() + pause(headers, attempt)
+            problem = f"cannot be reached ({error})"
+        wait = pause(headers, attempt)
+        print(f"{endpoint()} {problem}; asked again in {wait:.0f} s", file=sys.stderr, flush=True)
+        again = time.monotonic() + wait
         while time.monotonic() < again:
             deadline.check()
             time.sleep(0.2)

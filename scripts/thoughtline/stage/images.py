@@ -15,6 +15,7 @@ from ..common.errors import UserError
 from ..common.files import sha256_file, write_text
 from ..common.lease import Lease
 from ..common.progress import Progress
+from ..machines.images import variant_of
 from ..machines.schema import Machine, PublishedImage
 from .hub import SECONDS, passing, pause
 from .transfer import PATIENCE
@@ -117,6 +118,8 @@ def stage_images(machine: Machine, folder: Path, deadline: Deadline) -> list[str
             lines.append(f"{image}: downloaded")
         elif problem:
             wrong.append(f"{image} {problem}")
+        elif variant_of(image) not in (None, machine.containers.variant):
+            wrong.append(f"{image} was built as the variant {variant_of(image)}")
         else:
             lines.append(f"{image}: good")
     if wrong:

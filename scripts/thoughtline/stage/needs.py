@@ -19,7 +19,7 @@ from typing import Any
 
 from ..common.canonical import digest
 from ..common.errors import UserError
-from ..common.revisions import must_be_pinned
+from ..common.revisions import UNPINNED, must_be_pinned
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
 REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")
@@ -173,3 +173,21 @@ def chosen(need: Need, paths: Iterable[str]) -> set[str]:
             str(need), f"has no file that matches {', '.join(need.patterns)}", f"its files: {known or 'none'}"
         )
     return found | matching(paths, CARD if need.kind == "model" else DATA_DESCRIPTION)
+
+
+def all_must_be_pinned(needs: Iterable[Need], recipe: str) -> None:
+    """Refuse to begin while a revision only holds its place: what is fetched before would be of no use yet.
+
+    Raises:
+        UserError: names all of them, and how to find what belongs there.
+    """
+    open_needs = [need for need in needs if need.revision == UNPINNED]
+    if not open_needs:
+        return
+    kinds = {"dataset": "datasets/"}
+    names = ", ".join(f"{kinds.get(need.kind, '')}{need.id}" for need in open_needs)
+    raise UserError(
+        recipe,
+        f"{len(open_needs)} revisions only hold their place ({UNPINNED[:8]}...): {names}",
+        f"put in the commits to use; `thoughtline recipe check {recipe}` names their keys, and `git ls-remote https://huggingface.co/NAME HEAD` prints today's",
+    )

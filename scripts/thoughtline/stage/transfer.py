@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -124,6 +125,8 @@ class Transfer:
                 vain = 0 if stream.tell() > before else vain + 1
                 if vain >= PATIENCE:
                     raise problem
+                if vain:
+                    print(f"{problem.where}: {problem.what}; asked again in {wait:.0f} s", file=sys.stderr, flush=True)
                 if stream.tell() < file.size and self.stop.wait(wait):
                     raise OutOfTime
         return hashes
