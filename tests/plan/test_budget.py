@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -52,13 +53,21 @@ def test_the_watch_stops_before_the_budget_is_exceeded():
     assert next(looks, None) is None
 
 
-def test_the_watch_ends_the_process_as_ctrl_c_does():
+@pytest.mark.parametrize("before", [signal.SIG_DFL, signal.SIG_IGN], ids=["by hand", "in the background of a script"])
+def test_the_watch_ends_the_process_as_ctrl_c_does(before):
     code = (
         "import time\nfrom thoughtline.plan.budget import Used, watch\n"
         "try:\n    watch(1.0, lambda: Used(0.99, 4), seconds=60)\n    time.sleep(30)\nexcept KeyboardInterrupt:\n    raise SystemExit(7)\n"
     )
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "scripts")}
-    run = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60)
+    run = subprocess.run(
+        [sys.executable, "-c", code],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, before),
+    )
     assert run.returncode == 7 and "0.99 of 1 GPU-hours" in run.stderr
 
 

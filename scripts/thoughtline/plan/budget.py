@@ -89,10 +89,16 @@ def watch(
 ) -> threading.Thread:
     """Look again and again, in a thread of this process, and stop the run before its jobs use more than the budget.
 
+    Called in the main thread, which is the one that Ctrl-C ends.
+
     Args:
         look: what was used; None if that is not known just now.
+        seconds: between two looks.
         stop: default: as Ctrl-C does; jobs are cancelled, and keep their finished rows and their last checkpoint.
     """
+
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # started in the background of a script
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def interrupt() -> None:
         os.kill(os.getpid(), signal.SIGINT)
