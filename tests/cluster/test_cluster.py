@@ -12,7 +12,7 @@ def test_nodes_partitions_and_qos():
     shown = run("sinfo", "-h", "-N", "-p", "boost_usr_prod", "-o", "%N %c %m %G")
     assert shown.splitlines() == [f"{node} 32 494000 gpu:a100:4" for node in NODES]
     qos = run("sacctmgr", "-n", "-P", "show", "qos", "format=name,maxwall,maxtresperjob,preemptmode")
-    assert {"boost_qos_dbg|00:30:00|node=2|cluster", "scavenge|||requeue"} <= set(qos.splitlines())
+    assert {"boost_qos_dbg|00:30:00|node=2|cluster", "scavenge||node=64|requeue"} <= set(qos.splitlines())
     assert run("sinfo", "-h", "-p", "lrd_all_serial", "-o", "%l") == "4:00:00"
 
 
