@@ -18,6 +18,8 @@ def test_missing_images_are_named_with_the_command_that_builds_them(tmp_path):
     with pytest.raises(UserError) as error:
         images.check([tmp_path / "verify.sif", tmp_path / "data.sif", tmp_path / "train.sif"])
     assert "make containers IMAGES='train verify'" in str(error.value) and "data.sif" not in str(error.value)
+    with pytest.raises(UserError, match="make containers VARIANT=cuda IMAGES=train"):
+        images.check([tmp_path / "train.sif"], "cuda")
 
 
 @pytest.mark.parametrize(

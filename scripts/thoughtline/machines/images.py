@@ -99,7 +99,7 @@ def check(images: Iterable[Path], variant: str | None = None) -> None:
         raise UserError(
             ", ".join(map(str, missing)),
             "no such image",
-            f"build it (make containers IMAGES={shlex.quote(' '.join(path.stem for path in missing))}) or copy it there; "
+            f"build it (make containers {f'VARIANT={variant} ' if variant else ''}IMAGES={shlex.quote(' '.join(path.stem for path in missing))}) or copy it there; "
             "THOUGHTLINE_CONTAINERS names another folder",
         )
     if not shutil.which("apptainer"):
