@@ -95,11 +95,12 @@ def check(images: Iterable[Path], variant: str | None = None) -> None:
     images = sorted(set(images))
     if not images:
         return
+    which = f"VARIANT={variant} " if variant else ""
     if missing := [path for path in images if not path.is_file()]:
         raise UserError(
             ", ".join(map(str, missing)),
             "no such image",
-            f"build it (make containers {f'VARIANT={variant} ' if variant else ''}IMAGES={shlex.quote(' '.join(path.stem for path in missing))}) or copy it there; "
+            f"build it (make containers {which}IMAGES={shlex.quote(' '.join(path.stem for path in missing))}) or copy it there; "
             "THOUGHTLINE_CONTAINERS names another folder",
         )
     if not shutil.which("apptainer"):
