@@ -4,7 +4,7 @@ import pytest
 from thoughtline.common.rows import TRACE_STATUS, VERDICT_STATUS
 from thoughtline.datasets.card import KEEP, REASONS
 from thoughtline.datasets.keep import choose, rejected, unfit
-from thoughtline.recipe.schema import Dataset
+from thoughtline.recipe.schema.datasets import Dataset
 
 
 def names(candidates):

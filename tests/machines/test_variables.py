@@ -3,7 +3,7 @@
 import pytest
 from thoughtline.machines.load import load_machine
 from thoughtline.machines.variables import ALLOWED, carried, container_environment, key_variables
-from thoughtline.recipe.schema import Recipe
+from thoughtline.recipe.schema.recipe import Recipe
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from thoughtline.plan.lengths import Lengths, mixed
 from thoughtline.plan.memory import least, misfit, need
 from thoughtline.plan.rates import Gpu, Rates
 from thoughtline.plan.training import TrainingRun
-from thoughtline.recipe.schema import Stage, Zero
+from thoughtline.recipe.schema.training import Stage, Zero
 
 A100 = Gpu(312e12, 1.555e12, 64 * 2**30, 4)
 H100 = Gpu(989e12, 3.35e12, 80e9, 8)

@@ -12,7 +12,7 @@ from thoughtline.recipe.expand import expand, group
 from thoughtline.recipe.load import load, parse
 from thoughtline.recipe.paths import Paths
 from thoughtline.recipe.reference import reference_page, schema_text
-from thoughtline.recipe.schema import Strict
+from thoughtline.recipe.schema.base import Strict
 from thoughtline.recipe.yaml_text import read_yaml
 
 ROOT = Path(__file__).parents[2]

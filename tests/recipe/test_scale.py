@@ -9,7 +9,7 @@ from thoughtline.recipe.extends import read_layers
 from thoughtline.recipe.load import load
 from thoughtline.recipe.paths import Paths
 from thoughtline.recipe.scale import DEFAULT, read_overlay, scaled_text
-from thoughtline.recipe.schema import Recipe
+from thoughtline.recipe.schema.recipe import Recipe
 
 ROOT = Path(__file__).parents[2]
 RECIPES = sorted((ROOT / "recipes").glob("*.yaml"))

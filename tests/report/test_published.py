@@ -6,7 +6,7 @@ import csv
 import pytest
 from report_page import Page
 from report_tree import RECIPE
-from thoughtline.recipe.schema import PublishedScore
+from thoughtline.recipe.schema.evaluation import PublishedScore
 from thoughtline.report.published import compared
 from thoughtline.scores.statistics import Z, wilson
 

@@ -5,7 +5,7 @@ import random
 from collections import Counter
 
 import pytest
-from thoughtline.recipe.schema import Choice
+from thoughtline.recipe.schema.verification import Choice
 from thoughtline.verdicts import verifier_for
 from thoughtline.verdicts.choice import found_letter
 from verdict_rows import question, trace

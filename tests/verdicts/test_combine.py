@@ -13,7 +13,7 @@ from thoughtline.common.errors import UserError
 from thoughtline.common.files import read_json
 from thoughtline.common.names import COMBINATION_RULES as RULES
 from thoughtline.common.rows import VERDICTS, read_rows
-from thoughtline.recipe.schema import Combined, Verifier
+from thoughtline.recipe.schema.judging import Combined, Verifier
 from thoughtline.verdicts import verifier_for
 from thoughtline.verdicts.cli import register
 from thoughtline.verdicts.combine import combined, needed, undecided

@@ -2,7 +2,7 @@
 
 import pytest
 from thoughtline.common.errors import UserError
-from thoughtline.recipe.schema import Leniency
+from thoughtline.recipe.schema.verification import Leniency
 from thoughtline.verdicts import verifier_for
 from thoughtline.verdicts.math import MATH_VERIFY
 from verdict_rows import question, trace

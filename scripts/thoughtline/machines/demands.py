@@ -12,7 +12,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ..recipe.paths import Paths
-from ..recipe.schema import Recipe, judge_of
+from ..recipe.schema.judging import judge_of
+from ..recipe.schema.recipe import Recipe
 from ..recipe.settings import answerer, engine_of, question_set, verifier_of
 from .place import Demand
 from .schema import Machine

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
-from ..recipe.schema import Name, Sha256, Strict
+from ..recipe.schema.base import Name, Sha256, Strict
 
 SlurmName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][\w.-]*$", max_length=64)]
 """Of a partition, QoS, account or node, as Slurm has it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from ..common.environments import ROOT
-from ..recipe.schema import Recipe
+from ..recipe.schema.recipe import Recipe
 from .schema import Machine
 
 ALLOWED = {

@@ -12,7 +12,7 @@ from typing import Any
 
 from ..common.errors import UserError
 from ..common.files import read_json
-from ..recipe.schema import Model
+from ..recipe.schema.models import Model
 from ..recipe.yaml_text import read_yaml
 
 TABLE = Path(__file__).with_name("architectures.yaml")

@@ -8,7 +8,7 @@ from typing import Any
 from ..machines.schema import Machine
 from ..recipe.expand import origin
 from ..recipe.paths import Paths
-from ..recipe.schema import Recipe
+from ..recipe.schema.recipe import Recipe
 from ..recipe.settings import answerer, question_set
 
 STEPS = 6

@@ -8,7 +8,9 @@ from typing import Any
 from ..common.errors import UserError
 from ..recipe.order import tokens_of
 from ..recipe.paths import Paths
-from ..recipe.schema import Expect, ExpectedTokens, QuestionSet, Recipe
+from ..recipe.schema.expectation import Expect, ExpectedTokens
+from ..recipe.schema.questions import QuestionSet
+from ..recipe.schema.recipe import Recipe
 from ..recipe.settings import answerer, question_set
 from .done import Done
 from .lengths import Lengths, mixed

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ..recipe.schema import Stage, Zero
+from ..recipe.schema.training import Stage, Zero
 from .architecture import BF16, Architecture
 from .rates import Gpu
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ..machines.demands import PARALLEL
 from ..recipe.paths import Paths
-from ..recipe.schema import Recipe
+from ..recipe.schema.recipe import Recipe
 from ..recipe.settings import engine_of
 from .architecture import BF16, Architecture, of_model
 from .generation import Serving

@@ -9,7 +9,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from ..machines.schema import Machine
-from ..recipe.schema import Recipe
+from ..recipe.schema.recipe import Recipe
 from .calibration import calibrate
 from .plan import Plan
 from .show import fits_of, grouped, heads, joined, notes_of, short, target_heads, target_rows, unit_of

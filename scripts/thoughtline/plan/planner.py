@@ -12,7 +12,9 @@ from ..machines.place import Place, Placer
 from ..machines.schema import Machine
 from ..recipe.order import tokens_of
 from ..recipe.paths import Paths
-from ..recipe.schema import Recipe, Stage, judge_of
+from ..recipe.schema.judging import judge_of
+from ..recipe.schema.recipe import Recipe
+from ..recipe.schema.training import Stage
 from ..recipe.settings import answerer, question_set, verifier_of
 from . import choice, memory, places, probe
 from .architecture import BF16

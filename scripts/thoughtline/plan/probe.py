@@ -20,7 +20,8 @@ from ..common.rows import QUESTIONS, TRACES, read_rows
 from ..datasets.tables import CONVERSATIONS
 from ..datasets.text import assistant_text, system_and_user
 from ..provenance.sidecar import sidecar_path
-from ..recipe.schema import Recipe, Stage
+from ..recipe.schema.recipe import Recipe
+from ..recipe.schema.training import Stage
 from .architecture import Architecture
 from .choice import STEPS, Probe
 from .lengths import Lengths

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from ..machines.demands import Demands
 from ..machines.place import Demand
 from ..recipe.paths import Paths
-from ..recipe.schema import Recipe, judge_of
+from ..recipe.schema.judging import judge_of
+from ..recipe.schema.recipe import Recipe
 from ..recipe.settings import answerer, decontaminated_against, question_set, verifier_of
 
 

@@ -12,7 +12,10 @@ from ..common.environments import ROOT
 from ..common.errors import UserError
 from ..questions.filters import check_filter
 from .expand import expand, origin, seed_names, with_questions
-from .schema import Benchmark, Combined, Model, Rating, Recipe, judge_of
+from .schema.evaluation import Benchmark
+from .schema.judging import Combined, Rating, judge_of
+from .schema.models import Model
+from .schema.recipe import Recipe
 from .settings import sources_of, verifier_of
 
 Problem = tuple[tuple[Any, ...], str, str]

@@ -17,7 +17,7 @@ from .paths import Paths
 from .reference import reference_page, schema_text
 from .scale import DEFAULT as OVERLAY
 from .scale import scaled_text
-from .schema import Recipe
+from .schema.recipe import Recipe
 
 
 def unpinned(recipe: Recipe) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, ConfigDict, Field, ValidationError
 
 from ..common.errors import UserError
-from .schema import Strict
+from .schema.base import Strict
 from .yaml_text import read_yaml
 
 SITE_FILE = "site.yaml"

@@ -3,7 +3,9 @@ and a trace run that rewrites another has its questions."""
 
 from __future__ import annotations
 
-from .schema import Model, Recipe, TraceRun
+from .schema.models import Model
+from .schema.recipe import Recipe
+from .schema.traces import TraceRun
 
 
 def seed_names(name: str, model: Model) -> list[str]:

@@ -12,7 +12,7 @@ from .checks import check
 from .expand import expand
 from .extends import Layered, read_layers
 from .mistakes import explained
-from .schema import Recipe
+from .schema.recipe import Recipe
 
 
 def validated(layered: Layered) -> Recipe:

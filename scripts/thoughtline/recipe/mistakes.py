@@ -11,7 +11,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 
 from ..common.errors import UserError
-from .schema import Strict
+from .schema.base import Strict
 
 Keys = tuple[Any, ...]
 
@@ -57,7 +57,7 @@ def _unknown(key: Any, models: list[type[Strict]]) -> str:
 
 def _needed(models: list[type[Strict]], root: type[BaseModel], reference: str) -> str:
     """Who needs a key that is missing."""
-    documented = len(models) == 1 and models[0].__module__.endswith(".schema")
+    documented = len(models) == 1 and "schema" in models[0].__module__.split(".")
     if documented and models == [root]:
         return f"every {root.__name__.lower()} needs this key (see {reference})"
     if documented:

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from .paths import Paths
-from .schema import Recipe
+from .schema.recipe import Recipe
 from .settings import question_set, traces
 
 TOKENS = {"math": 6094, "code": 7436, "science": 4929, "puzzle": 2739, "chat": 1420}

@@ -8,7 +8,8 @@ from typing import Any
 from ..common.rows import shard_name
 from ..stage.needs import Need, of_model, of_question_set, of_recipe
 from .expand import group, origin
-from .schema import Combined, Recipe, judge_of
+from .schema.judging import Combined, judge_of
+from .schema.recipe import Recipe
 from .settings import decontaminated_against, question_set, verifier_of
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from .schema import Recipe
+from .schema.recipe import Recipe
 
 
 def schema_text() -> str:

@@ -23,7 +23,14 @@ from ..common.errors import UserError
 from .extends import read_layers
 from .load import validated
 from .mistakes import explained
-from .schema import Domain, Draft, Model, Name, Recipe, Sampling, Source, Strict, TraceRun, Zero
+from .schema.base import Domain, Name, Strict
+from .schema.evaluation import Draft
+from .schema.generation import Sampling
+from .schema.models import Model
+from .schema.recipe import Recipe
+from .schema.sources import Source
+from .schema.traces import TraceRun
+from .schema.training import Zero
 from .yaml_text import place_of, read_yaml
 
 DEFAULT = ROOT / "recipes/scale/small.yaml"

@@ -15,7 +15,12 @@ from ..common.environments import ENVIRONMENTS
 from ..provenance.digest import code_digest
 from ..provenance.environment import environment_digest
 from .expand import origin
-from .schema import Benchmark, Model, Recipe, Source, TraceRun, judge_of
+from .schema.evaluation import Benchmark
+from .schema.judging import judge_of
+from .schema.models import Model
+from .schema.recipe import Recipe
+from .schema.sources import Source
+from .schema.traces import TraceRun
 
 ENTRY_MODULES = {
     "questions": ["questions.curate"],

@@ -21,7 +21,9 @@ from ..common.files import read_json
 from ..common.rows import QUESTIONS, TRACES, VERDICTS, shard_name
 from ..recipe.expand import group
 from ..recipe.paths import Paths
-from ..recipe.schema import Benchmark, QuestionSet, Recipe
+from ..recipe.schema.evaluation import Benchmark
+from ..recipe.schema.questions import QuestionSet
+from ..recipe.schema.recipe import Recipe
 from ..recipe.settings import verifier_of
 
 QUESTION_COLUMNS = ["question_id", "domain", "source"]

@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from ..recipe.schema import Recipe
+from ..recipe.schema.recipe import Recipe
 from .collect import evaluated_on
 from .numbers import plain
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ..recipe.schema import PublishedScore
+from ..recipe.schema.evaluation import PublishedScore
 from ..scores.statistics import Z, wilson
 from .collect import Results
 

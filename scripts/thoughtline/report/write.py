@@ -18,7 +18,7 @@ from ..common.errors import UserError
 from ..common.files import write_text
 from ..common.names import MULTIPLE_CHOICE_LETTERS
 from ..recipe.expand import expand, group
-from ..recipe.schema import Recipe
+from ..recipe.schema.recipe import Recipe
 from . import agreement, durations, examples, headline, numbers, origins, plots, predicted, protocol, training
 from .collect import Results, collect, evaluated_on, judged_on
 from .funnel import Step, problems_of, steps_of

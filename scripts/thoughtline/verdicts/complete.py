@@ -9,7 +9,9 @@ from pydantic import Field, ValidationError
 from ..common.errors import UserError
 from ..provenance.digest import code_digest
 from ..recipe.mistakes import explained
-from ..recipe.schema import Endpoint, Engine, Strict, Verifier
+from ..recipe.schema.base import Strict
+from ..recipe.schema.generation import Endpoint, Engine
+from ..recipe.schema.judging import Verifier
 from ..recipe.settings import ENTRY_MODULES, modules_of_verifier
 
 

@@ -1,0 +1,64 @@
+"""How a model is served, and how it is asked."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from .base import Strict
+
+
+class Sampling(Strict):
+    """Sampling parameters that are sent with each request (part of a trace's identity)."""
+
+    temperature: float = Field(ge=0, le=2, description="0 is greedy.")
+    top_p: float = Field(1.0, gt=0, le=1, description="Nucleus.")
+    top_k: int | None = Field(None, ge=1, description="Only the k most likely tokens (a vLLM extension).")
+    max_tokens: int = Field(ge=1, description="Most tokens to generate, thinking included.")
+    stop: list[str] = Field([], description="Stop strings.")
+
+
+class Example(Strict):
+    """One worked example, shown to the model as an earlier turn."""
+
+    problem: str = Field(description="As in a question.")
+    choices: list[str] | None = Field(None, description="Options, for multiple choice.")
+    starter_code: str | None = Field(None, description="Starter code, for function-style problems.")
+    function: bool = Field(False, description="True for a function-style code problem.")
+    response: str = Field(description="The whole reply, <think> tags included where wanted.")
+
+
+class Prompt(Strict):
+    """How a question becomes chat messages."""
+
+    system: str | None = Field(None, description="System message; none is sent without it.")
+    template: str = Field(
+        "{{ problem }}",
+        description="Jinja template of the user message: problem, choices (list), letters, starter_code, function (bool).",
+    )
+    examples: list[Example] = Field([], description="Worked examples, sent as earlier turns.")
+
+
+class Engine(Strict):
+    """Settings of the vLLM server that can change what it writes."""
+
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field("auto", description="Weights and activations.")
+    max_model_len: int | None = Field(None, ge=16, description="Context length to serve, prompt and reply together.")
+    reasoning_parser: str | None = Field(
+        None, description="vLLM reasoning parser; without it <think> tags are split here."
+    )
+    quantization: str | None = Field(None, description="vLLM quantisation method.")
+    chunked_prefill: bool = Field(
+        True, description="Off on CPU: a per-request seed crashes there when a prompt is split."
+    )
+    arguments: dict[str, Any] = Field({}, description="Further vLLM server options, `name: value`.")
+
+
+class Endpoint(Strict):
+    """An OpenAI-compatible service."""
+
+    url: str = Field(description="Base URL, up to and with /v1.", pattern=r"^https?://")
+    model: str = Field(description="The service's own name of the model.")
+    revision: str = Field("unpinned", description="What the service says of its version; recorded, not enforced.")
+    key_variable: str | None = Field(None, description="Environment variable that holds the key.")
