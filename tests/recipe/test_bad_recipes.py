@@ -111,7 +111,7 @@ MISTAKES = {
     ),
     "unknown filter": (
         change("questions", "code-train", "sources", "basics", "filters", value=["has_test"]),
-        r"unknown filter 'has_test'; known: .*has_tests",
+        r"unknown filter 'has_test'; did you mean 'has_tests'\? known: .*has_tests",
     ),
     "filter argument": (
         change("questions", "code-train", "sources", "basics", "filters", value=[{"min_length": {"chars": 3}}]),
@@ -131,7 +131,7 @@ MISTAKES = {
     ),
     "unknown model": (
         change("traces", "teacher", "model", value="smollm"),
-        r"traces\.teacher\.model: there is no model 'smollm'; known: smollm2",
+        r"traces\.teacher\.model: there is no model 'smollm'; did you mean 'smollm2'\? known: smollm2",
     ),
     "unknown question set": (
         change("traces", "teacher", "questions", value=["maths"]),
@@ -319,7 +319,7 @@ MISTAKES = {
     ),
     "a run that is rewritten but missing": (
         another_run("new", rewrites="teachers"),
-        r"traces\.new\.rewrites: there is no trace run 'teachers'; known: new, teacher",
+        r"traces\.new\.rewrites: there is no trace run 'teachers'; did you mean 'teacher'\? known: new, teacher",
     ),
     "runs that rewrite each other": (
         another_run("new", rewrites="new"),
@@ -371,7 +371,7 @@ MISTAKES = {
     ),
     "a mixture of unknown sources": (
         change("datasets", "verified", "mixture", value={"sources": {"sum": 3}}),
-        r"datasets\.verified\.mixture\.sources\.sum: is no source of its questions; known: basics, needles, products, school, sums",
+        r"datasets\.verified\.mixture\.sources\.sum: is no source of its questions; did you mean 'sums'\? known: basics, needles, products, school, sums",
     ),
     "lengths the wrong way round": (
         change("datasets", "verified", "min_tokens", value=600),

@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import Field, model_validator
 
 from ...common.names import FILTERS
+from ...common.spelling import known_names
 from .base import HubRef, Sha256, Strict, exactly_one
 
 
@@ -103,5 +104,5 @@ class Source(Strict):
             if isinstance(entry, dict) and (len(entry) != 1 or not isinstance(entry[name], dict)):
                 raise ValueError(f"filter {entry!r} must be a name, or one `name: {{argument: value}}`")
             if name not in FILTERS:
-                raise ValueError(f"unknown filter {name!r}; known: {', '.join(FILTERS)}")
+                raise ValueError(f"unknown filter {name!r}; {known_names(FILTERS, name)}")
         return self

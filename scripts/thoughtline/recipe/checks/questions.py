@@ -1,0 +1,123 @@
+"""Question sets and their sources."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ...common.environments import ROOT
+from ...common.errors import UserError
+from ...questions.filters import check_filter
+from ..schema.evaluation import Benchmark
+from ..schema.recipe import Recipe
+from .shared import Problem, listed
+
+
+def check_rated(recipe: Recipe) -> Iterator[Problem]:
+    """A set that is chosen from another one needs a run that was asked about that one, before."""
+    for name, benchmark in recipe.benchmarks.items():
+        if benchmark.rated:
+            yield ("benchmarks", name, "rated"), "is for training sets", "a benchmark has sources"
+    for name, chosen in recipe.questions.items():
+        at, rated = ("questions", name, "rated"), chosen.rated
+        if rated is None:
+            continue
+        seen, current = [name], rated
+        while current is not None:
+            if current.questions in seen:
+                yield (
+                    (*at, "questions"),
+                    f"goes in a circle: {' -> '.join([*seen, current.questions])}",
+                    "one set must have sources",
+                )
+                return
+            if current.questions not in recipe.questions:
+                break
+            seen.append(current.questions)
+            current = recipe.questions[current.questions].rated
+        yield from listed((*at, "questions"), "question set", rated.questions, recipe.questions)
+        if rated.questions in recipe.questions and recipe.questions[rated.questions].domain != chosen.domain:
+            domain = recipe.questions[rated.questions].domain
+            yield ("questions", name, "domain"), f"{rated.questions!r} has the domain {domain!r}", domain
+        yield from listed((*at, "traces"), "trace run", rated.traces, recipe.traces)
+        if rated.traces in recipe.traces and rated.questions not in recipe.traces[rated.traces].questions:
+            yield (
+                (*at, "traces"),
+                f"{rated.traces!r} was not asked about {rated.questions!r}",
+                f"add it to traces.{rated.traces}.questions",
+            )
+
+
+def check_same_source(recipe: Recipe) -> Iterator[Problem]:
+    """A benchmark must not be drawn from the very rows that a training set is drawn from."""
+
+    def rows(source: Any) -> str:
+        key = source.model_dump(mode="json", include={"hub", "local", "reasoning_gym", "where"}, exclude_none=True)
+        key.get("reasoning_gym", {}).pop("size", None)
+        return repr(sorted(key.items()))
+
+    def apart(one: Any, other: Any) -> bool:
+        one, other = one.partition, other.partition
+        return bool(one and other and one.parts == other.parts and not set(one.keep) & set(other.keep))
+
+    for name, benchmark in recipe.benchmarks.items():
+        for key, source in benchmark.sources.items():
+            for other_name, other in recipe.questions.items():
+                for other_key, other_source in other.sources.items():
+                    if rows(source) == rows(other_source) and not apart(benchmark, other):
+                        yield (
+                            ("benchmarks", name, "sources", key),
+                            f"takes the same rows as questions.{other_name}.sources.{other_key}",
+                            "give it another split, `where` or seed, or both sets a `partition` that keeps other parts",
+                        )
+
+
+def check_sets(recipe: Recipe) -> Iterator[Problem]:
+    """Filters, local files and samples of each set must be usable."""
+    for kind in ("questions", "benchmarks"):
+        for name, chosen in getattr(recipe, kind).items():
+            if (
+                isinstance(chosen, Benchmark)
+                and chosen.sampling
+                and chosen.sampling.temperature == 0
+                and (chosen.samples or 1) > 1
+            ):
+                yield (kind, name, "samples"), "runs at temperature 0 are all the same", "1, or a temperature above 0"
+            for key, source in chosen.sources.items():
+                for number, entry in enumerate(source.filters):
+                    filter_name, arguments = (entry, {}) if isinstance(entry, str) else next(iter(entry.items()))
+                    try:
+                        check_filter(filter_name, arguments, "filter")
+                    except UserError as error:
+                        yield (
+                            (kind, name, "sources", key, "filters", number),
+                            f"{error.where}: {error.what}",
+                            error.right,
+                        )
+                if source.local and not (ROOT / source.local.path).is_file():
+                    yield (
+                        (kind, name, "sources", key, "local", "path"),
+                        f"there is no file {source.local.path!r}",
+                        "a path from the repository's root, or an absolute one",
+                    )
+                if source.take and source.take.per and source.reasoning_gym:
+                    yield (
+                        (kind, name, "sources", key, "take", "per"),
+                        "reasoning-gym rows have no columns",
+                        "leave it out",
+                    )
+
+
+def check_credits(recipe: Recipe) -> Iterator[Problem]:
+    """Dataset cards list sources by name: one name must mean one licence and one credit."""
+    seen: dict[str, tuple[str, str, str]] = {}
+    for name, chosen in {**recipe.questions, **recipe.benchmarks}.items():
+        for key, source in chosen.sources.items():
+            licence, credit, where = seen.setdefault(key, (source.licence, source.credit, name))
+            if (licence, credit) != (source.licence, source.credit):
+                kind = "benchmarks" if name in recipe.benchmarks else "questions"
+                yield (
+                    (kind, name, "sources", key),
+                    f"has another licence or credit than the source {key!r} of {where}",
+                    "give it a name of its own",
+                )
