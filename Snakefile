@@ -27,6 +27,7 @@ onstart:
     check_images(jobs)
     check_staging(jobs)
     if ON_CLUSTER and workflow.non_local_exec:
+        put_logs(jobs)
         check_arrays(jobs)
         take_over()
     if SHARING:

@@ -16,12 +16,15 @@ from thoughtline.machines.place import RESOURCES, Placer
 from thoughtline.machines.variables import key_variables
 from thoughtline.provenance.sidecar import git_state
 from thoughtline.recipe import order, settings as recipe_settings
-from thoughtline.recipe.execution import Execution, site_settings, with_site
+from thoughtline.recipe.execution import Execution, check_files, site_settings, typed_texts, with_site
 from thoughtline.recipe.load import load
 from thoughtline.recipe.paths import Paths
 
 try:
-    CONFIG = Execution.read(with_site(config, workflow.config_settings.config, site_settings(Path.cwd())))
+    if workflow.is_main_process:
+        check_files(workflow.configfiles)
+    GIVEN = workflow.config_settings.config
+    CONFIG = Execution.read(with_site({**config, **typed_texts(GIVEN, sys.argv)}, GIVEN, site_settings()))
     RECIPE = load(CONFIG.recipe)
     MACHINE = load_machine(CONFIG.machine)
     PATHS = Paths(RECIPE, CONFIG.results, CONFIG.stage)
@@ -54,8 +57,9 @@ if IN_CONTAINERS:
 else:
     os.environ.pop("THOUGHTLINE_CONTAINERS", None)
 
-# Planning needs no container runtime: a dry run works on a machine that has none.
-if workflow.output_settings.dryrun and not (shutil.which("apptainer") or shutil.which("singularity")):
+# Snakemake would refuse a machine without a container runtime before we are asked. A plan needs none, and a run is refused in good words by
+# check_images. Jobs are never run bare.
+if workflow.is_main_process and not (shutil.which("apptainer") or shutil.which("singularity")):
     workflow.deployment_settings.deployment_method = frozenset()
 
 # For jobs that span nodes: they start their containers on each node by themselves.

@@ -76,6 +76,13 @@ def check_staging(jobs):
         )
 
 
+def put_logs(jobs):
+    """Have Slurm write the jobs' logs below the results, unless --slurm-logdir says where."""
+    submitted = next((job for job in jobs if not job.is_local), None)
+    if submitted is not None and workflow.executor_settings.logdir is None:
+        workflow.scheduler.get_executor(submitted).slurm_logdir = Path(CONFIG.results, "slurm_logs").absolute()
+
+
 def check_arrays(jobs):
     """Stop before the first of `jobs` if arrays were asked for that could not do."""
     rate = workflow.scheduling_settings.max_jobs_per_timespan

@@ -19,7 +19,9 @@ def test_every_machine_is_good(name):
 def test_a_machine_is_found_by_name_or_path():
     assert file_of("leonardo") == LEONARDO
     assert file_of(str(LEONARDO)) == LEONARDO
-    with pytest.raises(UserError, match=r"no machine 'leonarda'.*leonardo, local, p5, slurm"):
+    with pytest.raises(
+        UserError, match=r"no machine 'leonarda'.*did you mean 'leonardo'\? known: leonardo, local, p5, slurm; or"
+    ):
         load_machine("leonarda")
 
 
@@ -54,11 +56,11 @@ MISTAKES = {
         r"leonardo\.yaml:\d+: partitions\.boost_usr_prod\.grez: unknown key; did you mean 'gres'\?",
     ),
     "a missing source": (lambda d: d["nodes"]["booster"].pop("source"), r"nodes\.booster\.source: is missing; NodeShape needs this key"),
-    "a text for a number": (lambda d: d["nodes"]["booster"].update(cores="32"), r"nodes\.booster\.cores: .*integer"),
-    "a date that is none": (lambda d: d["nodes"]["booster"].update(date="spring"), r"nodes\.booster\.date: .*date"),
+    "a text for a number": (lambda d: d["nodes"]["booster"].update(cores="32"), r"booster\.cores: '32' is a text, not a number; write 32 without quotes"),
+    "a date that is none": (lambda d: d["nodes"]["booster"].update(date="spring"), r"booster\.date: 'spring' is not a date; write a date, as YYYY-MM-DD"),
     "a node that is not described": (
         lambda d: d["partitions"]["boost_usr_prod"].update(node="boster"),
-        r"partitions\.boost_usr_prod\.node: there is no kind of node 'boster'; known: booster, serial",
+        r"partitions\.boost_usr_prod\.node: there is no kind of node 'boster'; did you mean 'booster'\? known: booster, serial",
     ),
     "more than a node has": (
         lambda d: d["partitions"]["lrd_all_serial"].update(cores=5), r"partitions\.lrd_all_serial\.cores: 5 is more than the node's 4",
@@ -71,7 +73,15 @@ MISTAKES = {
         r"partitions\.boost_usr_prod\.qos\.2: max_nodes 64 is less than min_nodes 65",
     ),
     "GPUs without a name": (lambda d: d["nodes"]["booster"].pop("gpu"), r"nodes\.booster: gpus, gpu and gpu_memory_mb go together"),
-    "another name": (lambda d: d.update(name="leo"), r"name: 'leo' is not the file's name; leonardo"),
+    "another name": (
+        lambda d: d.update(name="leo"),
+        r"name: is 'leo', but the file is leonardo\.yaml, and .*; write `name: leonardo`, or rename the file to leo\.yaml",
+    ),
+    "a folder that depends on where one stands": (
+        lambda d: d["containers"].update(binds=["/leonardo_work", "data:/data"]), r"containers\.binds: 'data:/data' is no folder that can be bound",
+    ),
+    "a folder in a variable": (lambda d: d["containers"].update(binds=["$WORK"]), r"containers\.binds: '\$WORK' is no folder.*without variables"),
+    "a relative folder inside": (lambda d: d["containers"].update(binds=["/data:data"]), r"containers\.binds: '/data:data' is no folder"),
     "no partition": (lambda d: d.update(partitions={}), r"a Slurm machine has `partitions`"),
     "a QoS twice": (
         lambda d: d["partitions"]["boost_usr_prod"]["qos"][1].update(name="normal"), r"partitions\.boost_usr_prod\.qos: names a QoS twice",

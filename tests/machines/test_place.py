@@ -88,7 +88,10 @@ def test_a_qos_for_trying_out_is_used_only_when_it_is_named():
     assert place(LEONARDO, short, only="boost_qos_dbg").qos == "boost_qos_dbg"
     with pytest.raises(UserError, match="boost_usr_prod/boost_qos_dbg ends jobs after 30 minutes, before 60"):
         place(LEONARDO, Demand(gpus=4), only="boost_qos_dbg")
-    with pytest.raises(UserError, match=r"no QoS 'boost_qos_debug'; known: boost_qos_bprod, boost_qos_dbg"):
+    with pytest.raises(
+        UserError,
+        match=r"no QoS 'boost_qos_debug'; did you mean 'boost_qos_dbg'\? known: boost_qos_bprod, boost_qos_dbg",
+    ):
         place(LEONARDO, short, only="boost_qos_debug")
 
 

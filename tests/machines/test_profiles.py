@@ -68,7 +68,7 @@ def test_an_account_is_sent_with_every_job(copy):
 
 
 def test_a_run_without_an_account_stops_before_anything_is_submitted(copy):
-    status, text = copy.snakemake("--profile", "leonardo", "--software-deployment-method", "conda", "--config", DEMO)
+    status, text = copy.snakemake("--profile", "leonardo", "--config", DEMO)
     assert status == 1
     assert "config: account: is missing, and leonardo charges every job to one; give --config account=NAME" in text
     assert "sbatch" not in text
@@ -76,11 +76,28 @@ def test_a_run_without_an_account_stops_before_anything_is_submitted(copy):
 
 
 def test_jobs_are_never_submitted_as_if_to_this_machine(copy):
-    status, text = copy.snakemake(
-        "--profile", "leonardo", "--software-deployment-method", "conda", "--config", "machine=local", DEMO
-    )
+    status, text = copy.snakemake("--profile", "leonardo", "--config", "machine=local", DEMO)
     assert status == 1
     assert "config: machine: is local, but jobs are to be submitted" in text
+
+
+def test_a_run_without_apptainer_stops_before_anything_is_submitted(copy):
+    """Snakemake has a message of its own for it, which does not say what to do."""
+    status, text = copy.snakemake("--profile", "leonardo", "--config", "account=iscrc_x", DEMO)
+    assert status == 1
+    assert "apptainer: is not on the PATH, and jobs run in images; load the site's module" in text
+    assert "sbatch" not in text and "singularity command" not in text
+    assert not (copy.folder / "results").exists()
+
+
+def test_an_account_of_digits_keeps_its_zeros(copy, site):
+    status, text = copy.snakemake("--profile", "leonardo", "-n", "--config", "account=007", DEMO)
+    assert status == 0, text[-3000:]
+    assert {found.get("slurm_account") for rule, found in jobs_of(text) if rule != "all"} == {"007"}
+    site("account: '0042'\n")
+    status, text = copy.snakemake("--profile", "leonardo", "-n", "--config", DEMO)
+    assert status == 0, text[-3000:]
+    assert {found.get("slurm_account") for rule, found in jobs_of(text) if rule != "all"} == {"0042"}
 
 
 def test_the_site_file_gives_account_results_and_recipe(copy, site):
@@ -124,9 +141,19 @@ WRONG = {
     "an unknown key of the command line": (
         ["acount=x"],
         "",
-        "config: acount: unknown key; known keys: recipe, results",
+        "config: acount: unknown key; did you mean 'account'?",
     ),
-    "an unknown key of the site file": ([], "acount: x\n", "site.yaml: acount: unknown key"),
+    "an unknown key of the site file": ([], "acount: x\n", "site.yaml:1: acount: unknown key; did you mean 'account'?"),
+    "a number with zeros in the site file": (
+        [],
+        "account: 007\n",
+        'site.yaml:1: 007 is the number 7 to YAML; write 7, or "007"',
+    ),
+    "a recipe that is not there": (
+        ["recipe=demoo"],
+        "",
+        "recipe: there is no recipe 'demoo' (no file recipes/demoo.yaml); did you mean 'demo'?",
+    ),
     "a machine that is not there": (["machine=leonarda"], "", "machine: there is no machine 'leonarda'"),
     "a QoS that is not there": (["qos=boost"], "", "leonardo has no QoS 'boost'; known: boost_qos_bprod"),
     "what fits nowhere": (

@@ -135,7 +135,7 @@ def test_the_command(tmp_path):
     run = subprocess.run(
         [*command[:4], "--recipe", "no-such"], cwd=ROOT, env=environment, capture_output=True, text=True
     )
-    assert run.returncode == 2 and "recipes/no-such.yaml: does not exist" in run.stderr
+    assert run.returncode == 2 and "there is no recipe 'no-such' (no file recipes/no-such.yaml)" in run.stderr
 
 
 def test_the_page_shows_the_plan_and_loads_nothing(leonardo):

@@ -10,7 +10,12 @@ from pathlib import Path
 import pytest
 import yaml
 from thoughtline.common.errors import UserError
+from thoughtline.machines.schema import Machine
+from thoughtline.recipe.execution import Execution
 from thoughtline.recipe.load import load
+from thoughtline.recipe.scale import Overlay
+from thoughtline.recipe.schema.recipe import Recipe
+from thoughtline.recipe.wording import PATTERNS
 
 ROOT = Path(__file__).parents[2]
 DEMO = yaml.safe_load((ROOT / "recipes/demo.yaml").read_text())
@@ -87,23 +92,26 @@ MISTAKES = {
         change("verdicts", "puzzle", "ignore_case", value="yes"),
         r"ignore_case: 'yes' is a text, not true or false; write true",
     ),
-    "wrong type": (change("seed", value="many"), r"seed: input should be a valid integer \(found 'many'\)"),
+    "wrong type": (change("seed", value="many"), r"seed: 'many' is not a whole number; write a whole number, say 4"),
     "number as text": (
         change("models", "verified", "stages", 0, "learning_rate", value="1e-4"),
         r"models\.verified\.stages\.0\.learning_rate: '1e-4' is text in YAML, not a number; write 1\.0e-4",
     ),
     "out of range": (
         change("traces", "teacher", "sampling", "temperature", value=-1.0),
-        r"sampling\.temperature: input should be greater than or equal to 0",
+        r"sampling\.temperature: -1\.0 is too small; at least 0",
     ),
-    "a name with a slash": (change("name", value="a/b"), r"name: string should match"),
+    "a name with a slash": (
+        change("name", value="a/b"),
+        r"name: 'a/b' cannot stand here; small letters, digits and _ \. - only",
+    ),
     "unknown domain": (
         change("questions", "math-train", "domain", value="maths"),
-        r"domain: 'maths' is not allowed; use one of 'math'",
+        r"domain: 'maths' is not allowed; did you mean 'math'\? use one of 'math'",
     ),
     "unknown verifier": (
         change("verdicts", "math", value={"verifier": "mathverify"}),
-        r"verdicts\.math: unknown verifier; use one of 'math_verify'",
+        r"verdicts\.math: there is no verifier 'mathverify'; did you mean 'math_verify'\? use one of 'math_verify'",
     ),
     "verifier left out": (
         change("verdicts", "math", value={"seconds": 3.0}),
@@ -404,6 +412,62 @@ MISTAKES = {
 }
 
 
+SUMS = ("questions", "math-train", "sources", "sums")
+STAGE = ("models", "verified", "stages", 0)
+KINDS = [
+    (change("seed", value=1.5), r"seed: 1\.5 is not a whole number; write a whole number, say 4"),
+    (change("seed", value=None), r"seed: null is not a whole number"),
+    (change("seed", value="7"), r"seed: '7' is a text, not a number; write 7 without quotes"),
+    (change("name", value=7), r'name: 7 is not a text to YAML; put it in quotes: "7"'),
+    (change("title", value=["a"]), r"title: \['a'\] is not a text; write a text"),
+    (change("name", value="x" * 70), r"name: 'x+\.\.\. is too long; give at most 64 characters"),
+    (change("models", value=[]), r"models: \[\] is not a mapping of keys; write a mapping of keys, `key: value`"),
+    (change("models", "My Model", value={}), r"models\.My Model: 'My Model' cannot stand here; small letters"),
+    (change("traces", "teacher", "samples", value=5000), r"samples: 5000 is too large; at most 1024"),
+    (change("traces", "teacher", "questions", value="math-train"), r"questions: 'math-train' is not a list; write \[math-train\]"),
+    (change("traces", "teacher", "sampling", "top_p", value=0), r"top_p: 0 is too small; more than 0"),
+    (change("targets", "evaluate", value=[]), r"targets\.evaluate: is empty; give one or more"),
+    (change("targets", "benchmarks", value="some"), r"targets\.benchmarks: 'some' cannot stand here; write a list or 'all'"),
+    (change(*STAGE, "learning_rate", value=1), r"learning_rate: 1 is too large; less than 1"),
+    (change(*STAGE, "packing", value="maybe"), r"packing: 'maybe' is not true or false; write true or false"),
+    (change(*STAGE, "betas", value=[0.9]), r"betas\.1: is missing: the list has too few entries; add it"),
+    (change("models", "x", value={"endpoint": {"url": "ftp://x", "model": "m"}}), r"url: 'ftp://x' cannot stand here; an address"),
+    (change("expect", value={"replies": {"teacher": "x"}}), r"expect\.replies\.teacher: 'x' cannot stand here; write a number or a mapping"),
+    (
+        change("expect", value={"datasets": {"verified": {"tokens": {"mena": 3}}}}),
+        r"expect\.datasets\.verified\.tokens\.mena: unknown key; did you mean 'mean'\?",
+    ),
+    (change("datasets", "verified", "mixture", value={"counts": {"maths": 3}}), r"counts\.maths: 'maths' is not allowed; did you mean 'math'\?"),
+    (change(*SUMS, "where", value={"a": [1.5]}), r"where\.a\.0: 1\.5 cannot stand here; write a text or a whole number or true or false"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", range(len(KINDS)))
+def test_no_sentence_of_pydantic_is_shown(tmp_path, kind):
+    recipe, message = KINDS[kind]
+    path = tmp_path / "recipe.yaml"
+    path.write_text(yaml.safe_dump(recipe, sort_keys=False))
+    with pytest.raises(UserError, match=message) as error:
+        load(path)
+    assert error.value.right and not re.search("[Ii]nput should|[Ss]tring should|[Ff]ield required", str(error.value))
+
+
+def patterns_of(schema):
+    """All patterns of a JSON schema, of values and of keys."""
+    if isinstance(schema, list):
+        return {each for part in schema for each in patterns_of(part)}
+    if not isinstance(schema, dict):
+        return set()
+    own = {schema["pattern"]} if isinstance(schema.get("pattern"), str) else set()
+    return own.union(schema.get("patternProperties", {}), *map(patterns_of, schema.values()))
+
+
+@pytest.mark.parametrize("model", [Recipe, Overlay, Machine, Execution])
+def test_patterns_have_words(model):
+    found = patterns_of(model.model_json_schema())
+    assert found and found <= PATTERNS.keys()
+
+
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_one_clear_message(tmp_path, mistake):
     recipe, message = MISTAKES[mistake]
@@ -435,6 +499,8 @@ def test_the_line_is_named(tmp_path):
         ("- a\n", "is no mapping of keys"),
         ("", "is no mapping of keys"),
         ("[a, b]: c\n", r":1: a key is no plain text"),
+        ("name: x\nseed: 010\n", r':2: 010 is the number 8 to YAML; write 8, or "010" in quotes if it is a name'),
+        ("name: x\nseed: 1:30\n", r":2: 1:30 is the number 90 to YAML"),
     ],
 )
 def test_yaml_mistakes(tmp_path, text, message):
@@ -445,8 +511,19 @@ def test_yaml_mistakes(tmp_path, text, message):
 
 
 def test_a_missing_file(tmp_path):
-    with pytest.raises(UserError, match="does not exist"):
+    with pytest.raises(
+        UserError, match=r"recipe: there is no recipe '.*/none\.yaml'.*known: demo, openthinker, .*ends in \.yaml"
+    ):
         load(tmp_path / "none.yaml")
+
+
+def test_a_recipe_is_found_by_name_or_path():
+    assert load("openthinker") == load(ROOT / "recipes/openthinker.yaml")
+    for near in ("openthinkr", "recipes/openthinker", "recipes/openthinkr.yaml"):
+        with pytest.raises(
+            UserError, match=rf"no recipe '{near}'.*did you mean 'openthinker'\? known: demo, openthinker"
+        ):
+            load(near)
 
 
 def test_snakemake_says_it_before_any_job(tmp_path):
@@ -461,6 +538,6 @@ def test_snakemake_says_it_before_any_job(tmp_path):
         env={**os.environ, "HOME": str(tmp_path)},
     )
     assert run.returncode != 0
-    assert "seed: input should be a valid integer" in run.stderr
+    assert "seed: 'many' is not a whole number; write a whole number, say 4" in run.stderr
     assert "Traceback" not in run.stderr and "jobid" not in run.stderr
     assert not (ROOT / tmp_path.name).exists()

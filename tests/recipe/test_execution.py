@@ -2,7 +2,7 @@
 
 import pytest
 from thoughtline.common.errors import UserError
-from thoughtline.recipe.execution import Execution, site_settings, with_site
+from thoughtline.recipe.execution import Execution, check_files, site_settings, typed_texts, with_site
 
 CONFIG = {"recipe": "recipes/demo.yaml", "results": "results", "machine": "leonardo", "account": None}
 
@@ -33,9 +33,13 @@ def test_numbers_and_lists_of_the_command_line():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("acount: x\n", r"site\.yaml: acount: unknown key; known keys: recipe, .*account"),
-        ("results: 'my results'\n", r"site\.yaml: results: .*letters, digits"),
-        ("account: [a]\n", r"site\.yaml: account: .*sacctmgr"),
+        ("results: r\nacount: x\n", r"site\.yaml:2: acount: unknown key; did you mean 'account'\?"),
+        ("wall_time: x\n", r"site\.yaml:1: wall_time: unknown key; known keys: account, .*stage"),
+        ("execution: {worker: 2}\n", r"site\.yaml:1: execution\.worker: unknown key; did you mean 'workers'\?"),
+        ("results: 'my results'\n", r"site\.yaml:1: results: 'my results' cannot stand here; letters, digits"),
+        ("results: 2026\n", r'site\.yaml:1: results: 2026 is not a text to YAML; put it in quotes: "2026"'),
+        ("account: [a]\n", r"site\.yaml:1: account: \['a'\] is not a text; .*sacctmgr"),
+        ("account: 007\n", r'site\.yaml:1: 007 is the number 7 to YAML; write 7, or "007" in quotes if it is a name'),
         ("- account\n", r"site\.yaml: is no mapping of keys; see site\.example\.yaml"),
         ("account: 'x\n", r"site\.yaml:\d+: is not YAML"),
     ],
@@ -50,6 +54,24 @@ def test_no_site_file_and_an_empty_one_say_nothing(tmp_path):
     assert site_settings(tmp_path) == {}
     (tmp_path / "site.yaml").write_text("# nothing yet\n")
     assert site_settings(tmp_path) == {}
+
+
+def test_texts_of_the_command_line_stay_what_was_typed():
+    """Snakemake has made numbers of them, in which zeros are lost."""
+    given = {"account": 7, "results": 2026, "qos": "long", "budget_gpu_hours": 50}
+    words = ["snakemake", "--config", "account=007", "results=2026", "qos=long", "budget_gpu_hours=50", "-n"]
+    assert typed_texts(given, words) == {"account": "007", "results": "2026"}
+    assert typed_texts({"account": 7}, ["snakemake", "--config=account=007"]) == {"account": "007"}
+    assert typed_texts({}, words) == {}
+
+
+def test_config_files_are_read_by_our_rules_too(tmp_path):
+    path = tmp_path / "config.yaml"
+    path.write_text("recipe: r\naccount: 007\n")
+    with pytest.raises(UserError, match=r"config\.yaml:2: 007 is the number 7"):
+        check_files([path])
+    path.write_text('recipe: r\naccount: "007"\n')
+    check_files([path, tmp_path / "not-read.json"])
 
 
 @pytest.mark.parametrize("names", [["a;touch pwned"], ["a b"], "$(x)", ["-w"], [""]])

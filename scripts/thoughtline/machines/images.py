@@ -95,6 +95,12 @@ def check(images: Iterable[Path], variant: str | None = None) -> None:
     images = sorted(set(images))
     if not images:
         return
+    if not shutil.which("apptainer"):
+        raise UserError(
+            "apptainer",
+            "is not on the PATH, and jobs run in images",
+            "load the site's module (`module avail apptainer`), or run containers/install-apptainer",
+        )
     which = f"VARIANT={variant} " if variant else ""
     if missing := [path for path in images if not path.is_file()]:
         raise UserError(
@@ -102,10 +108,6 @@ def check(images: Iterable[Path], variant: str | None = None) -> None:
             "no such image",
             f"build it (make containers {which}IMAGES={shlex.quote(' '.join(path.stem for path in missing))}) or copy it there; "
             "THOUGHTLINE_CONTAINERS names another folder",
-        )
-    if not shutil.which("apptainer"):
-        raise UserError(
-            "apptainer", "is not on the PATH", "load the site's module, or run containers/install-apptainer"
         )
     must_be(variant, images)
     for image in images:

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from ..common.environments import ROOT
 from ..common.errors import UserError
+from ..common.spelling import known_names
 from ..recipe.mistakes import explained
 from ..recipe.yaml_text import place_of, read_yaml
 from .schema import Machine
@@ -32,19 +33,21 @@ def file_of(machine: str) -> Path:
     """
     path = Path(machine) if machine.endswith(".yaml") else FOLDER / f"{machine}.yaml"
     if not path.is_file():
-        known = f"one of {', '.join(known_machines())}, or the path of a file that ends in .yaml"
-        raise UserError("machine", f"there is no machine {machine!r} (no file {path})", known)
+        right = f"{known_names(known_machines(), path.stem)}; or give the path of a file that ends in .yaml"
+        raise UserError("machine", f"there is no machine {machine!r} (no file {path})", right)
     return path
 
 
 def _problems(machine: Machine, stem: str) -> Iterator[tuple[tuple[Any, ...], str, str]]:
     """What keys must say together: (key path, what is wrong, what would be right)."""
     if machine.name != stem:
-        yield ("name",), f"{machine.name!r} is not the file's name", stem
+        wrong = f"is {machine.name!r}, but the file is {stem}.yaml, and a machine is found by its file's name"
+        yield ("name",), wrong, f"write `name: {stem}`, or rename the file to {machine.name}.yaml"
     for name, partition in machine.partitions.items():
         at = ("partitions", name)
         if partition.node not in machine.nodes:
-            yield (*at, "node"), f"there is no kind of node {partition.node!r}", f"known: {', '.join(machine.nodes)}"
+            wrong = f"there is no kind of node {partition.node!r}"
+            yield (*at, "node"), wrong, known_names(machine.nodes, partition.node)
             continue
         node = machine.nodes[partition.node]
         for key in ("cores", "memory_mb"):

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..common.errors import UserError
+from ..common.spelling import known_names
 from .schema import Machine, NodeShape, Partition, Qos
 
 TURNS = 4
@@ -160,8 +161,8 @@ def _nowhere(machine: Machine, demand: Demand, only: str | None) -> UserError:
             words = _refusal(demand, share, node, partition, qos)
         why.append(f"{name}/{qos.name} {words}")
     if not why:
-        known = sorted({qos.name for partition in machine.partitions.values() for qos in partition.qos})
-        return UserError("config: qos", f"{machine.name} has no QoS {only!r}", f"known: {', '.join(known)}")
+        known = {qos.name for partition in machine.partitions.values() for qos in partition.qos}
+        return UserError("config: qos", f"{machine.name} has no QoS {only!r}", known_names(known, only or ""))
     if only:
         why.append("leave `qos` out of the config, or give other targets than these jobs' with it")
     return UserError(f"machine {machine.name}", f"takes no job with {', '.join(asked)}", "; ".join(why))

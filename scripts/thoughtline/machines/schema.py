@@ -164,8 +164,22 @@ class Containers(Sourced):
         {}, description="Images to download (`thoughtline stage images`) where they are not built here, by environment."
     )
     binds: list[str] = Field(
-        [], description="Folders of the host that containers see, `path` or `path:inside` (those that exist)."
+        [],
+        description="Folders of the host that containers see, `path` or `path:inside` (those that exist), all absolute.",
     )
+
+    @field_validator("binds")
+    @classmethod
+    def _absolute(cls, value: list[str]) -> list[str]:
+        for bind in value:
+            host, _, rest = bind.partition(":")
+            inside, _, how = rest.partition(":")
+            if not host.startswith("/") or (rest and not inside.startswith("/")) or how not in ("", "ro", "rw"):
+                raise ValueError(
+                    f"{bind!r} is no folder that can be bound; write whole paths from /, without variables: "
+                    "/path, /path:/inside or /path:/inside:ro"
+                )
+        return value
 
 
 class BadNode(Sourced):

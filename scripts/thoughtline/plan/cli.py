@@ -31,16 +31,10 @@ def config_of(args: argparse.Namespace) -> Execution:
     given = {
         key: getattr(args, key) for key in ("recipe", "machine", "results", "stage", "qos") if getattr(args, key, None)
     }
-    return Execution.read(with_site({**config, **given}, given, site_settings(Path.cwd())))
-
-
-def recipe_file(name: str) -> str:
-    """The file of a recipe: recipes/NAME.yaml for a name, the file itself for a path."""
-    return name if name.endswith((".yaml", ".yml")) else f"recipes/{name}.yaml"
+    return Execution.read(with_site({**config, **given}, given, site_settings()))
 
 
 def _plan(args: argparse.Namespace) -> None:
-    args.recipe = recipe_file(args.recipe) if args.recipe else None
     config = config_of(args)
     if args.probe:
         run_probe(config)

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, ConfigDict, Field, ValidationError
 
 from ..common.errors import UserError
+from .mistakes import Keys, explained
 from .schema.base import Strict
-from .yaml_text import read_yaml
+from .yaml_text import place_of, read_yaml
 
 SITE_FILE = "site.yaml"
 LOCAL = "local"
 """The machine of config.yaml, for which site.yaml does not count."""
+TEXTS = ("recipe", "results", "stage", "machine", "account", "qos")
+"""Keys that are texts, whatever they look like."""
+
+
+def in_config(keys: Keys) -> str:
+    """Where a key of the config stands."""
+    return f"config: {'.'.join(map(str, keys))}"
 
 
 def _text(value: Any) -> Any:
@@ -67,8 +75,11 @@ class Execution(Strict):
     execution: Options = Field(Options(), description="How jobs are run.")
 
     @classmethod
-    def read(cls, config: Mapping[str, Any], where: str = "config") -> Execution:
+    def read(cls, config: Mapping[str, Any], place: Callable[[Keys], str] = in_config) -> Execution:
         """Snakemake's config, checked.
+
+        Args:
+            place: what to call the place of a key's path.
 
         Raises:
             UserError: an unknown key or a wrong value.
@@ -76,27 +87,20 @@ class Execution(Strict):
         try:
             return cls.model_validate(dict(config))
         except ValidationError as error:
-            raise _explained(error, where) from None
+            found = explained(error, cls, place, "the config", "config.yaml")
+            wrong = [each["loc"][0] for each in error.errors() if each["type"] != "missing"]
+            raise UserError(found.where, found.what, RIGHT.get(next(iter(wrong), None), found.right)) from None
 
 
-def _explained(error: ValidationError, where: str) -> UserError:
-    first = error.errors()[0]
-    key = ".".join(map(str, first["loc"]))
-    if first["type"] == "extra_forbidden":
-        known = Options.model_fields if len(first["loc"]) > 1 else Execution.model_fields
-        return UserError(f"{where}: {key}", "unknown key", f"known keys: {', '.join(known)}")
-    right = {
-        "results": "letters, digits and . _ - / only",
-        "stage": "letters, digits and . _ - / only",
-        "budget_gpu_hours": "a number of GPU-hours above 0",
-        "account": "the name that `sacctmgr show associations user=$USER` or your site's guide gives it",
-    }.get(key, "see config.yaml")
-    if first["loc"][0] == "exclude_nodes":
-        right = "names as Slurm writes them, say lrdn0042 or lrdn[0042-0045], apart by blanks or commas"
-    return UserError(f"{where}: {key}", first["msg"], right)
+RIGHT = {
+    "budget_gpu_hours": "a number of GPU-hours above 0",
+    "account": "the name that `sacctmgr show associations user=$USER` or your site's guide gives it",
+    "exclude_nodes": "names as Slurm writes them, say lrdn0042 or lrdn[0042-0045], apart by blanks or commas",
+}
+"""What would be right for keys of which more can be said than their type."""
 
 
-def site_settings(folder: Path) -> dict[str, Any]:
+def site_settings(folder: Path = Path()) -> dict[str, Any]:
     """What `folder`/site.yaml says: some of the keys of config.yaml; {} without such a file.
 
     Raises:
@@ -110,8 +114,31 @@ def site_settings(folder: Path) -> dict[str, Any]:
         return {}
     if not isinstance(data, dict):
         raise UserError(SITE_FILE, "is no mapping of keys", "see site.example.yaml")
-    Execution.read({"recipe": "any", **data}, SITE_FILE)
+    Execution.read({"recipe": "any", **data}, lambda keys: place_of(path, keys, "site"))
     return data
+
+
+def check_files(paths: Iterable[str | Path]) -> None:
+    """Read Snakemake's config files by our own rules, which refuse what plain YAML changes in silence (`read_yaml`).
+
+    Raises:
+        UserError: a key that is given twice, or a number with zeros in front.
+    """
+    for path in map(Path, paths):
+        if path.suffix in (".yaml", ".yml"):
+            read_yaml(path)
+
+
+def typed_texts(given: Mapping[str, Any], words: Iterable[str]) -> dict[str, str]:
+    """Texts among the keys of --config as they were typed: Snakemake makes a number of whatever looks like one, of 007 a 7.
+
+    Args:
+        given: what the command line's --config says, by Snakemake.
+        words: the command line.
+    """
+    typed = dict(word.removeprefix("--config=").split("=", 1) for word in words if "=" in word)
+    found = (key for key, value in given.items() if key in TEXTS and isinstance(value, int | float))
+    return {key: typed[key] for key in found if key in typed}
 
 
 def with_site(config: Mapping[str, Any], given: Mapping[str, Any], site: Mapping[str, Any]) -> dict[str, Any]:

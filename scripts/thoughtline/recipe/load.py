@@ -7,12 +7,37 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from ..common.environments import ROOT
 from ..common.errors import UserError
+from ..common.spelling import known_names
 from .checks import check
 from .expand import expand
 from .extends import Layered, read_layers
 from .mistakes import explained
 from .schema.recipe import Recipe
+
+FOLDER = ROOT / "recipes"
+
+
+def known_recipes() -> list[str]:
+    """Names of the recipes in recipes/."""
+    return sorted(path.stem for path in FOLDER.glob("*.yaml"))
+
+
+def file_of(recipe: str | Path) -> Path:
+    """The file of a recipe: the file itself for a path, recipes/NAME.yaml for a name.
+
+    Raises:
+        UserError: there is no such file.
+    """
+    path = Path(recipe)
+    if path.suffix not in (".yaml", ".yml") and not path.is_file():
+        folder = FOLDER.relative_to(Path.cwd()) if FOLDER.is_relative_to(Path.cwd()) else FOLDER
+        path = folder / f"{recipe}.yaml"
+    if not path.is_file():
+        right = f"{known_names(known_recipes(), path.stem)}; or give the path of a file that ends in .yaml"
+        raise UserError("recipe", f"there is no recipe {str(recipe)!r} (no file {path})", right)
+    return path
 
 
 def validated(layered: Layered) -> Recipe:
@@ -37,10 +62,10 @@ def parse(data: Any, path: Path) -> Recipe:
     return validated(Layered(path, data))
 
 
-def load(path: str | Path) -> Recipe:
-    """The checked and expanded recipe of a YAML file.
+def load(recipe: str | Path) -> Recipe:
+    """The checked and expanded recipe of a name in recipes/, or of a YAML file.
 
     Raises:
-        UserError: the first mistake, with the file, the line, the key's path, what is wrong and what would be right.
+        UserError: there is no such recipe, or the first mistake, with the file, the line, the key's path, what is wrong and what would be right.
     """
-    return validated(read_layers(Path(path)))
+    return validated(read_layers(file_of(recipe)))

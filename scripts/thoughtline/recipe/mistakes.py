@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import difflib
-import json
 import re
 from collections.abc import Callable
+from itertools import takewhile
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
 from ..common.errors import UserError
+from ..common.spelling import nearest
 from .schema.base import Strict
+from .wording import choice, said, said_of_all
 
 Keys = tuple[Any, ...]
+
+MEMBER = re.compile(r"(?:str|int|float|bool)$|(?:list|dict|tuple|literal|constrained|function|union)\b.*[\[(-]")
+"""How pydantic names a member of a union in a path, beside the names of classes."""
 
 
 def _alternatives(annotation: Any) -> list[Any]:
@@ -49,9 +53,9 @@ def _models_at(root: type[BaseModel], keys: Keys) -> list[type[Strict]]:
 def _unknown(key: Any, models: list[type[Strict]]) -> str:
     """What to write instead of a key that none of `models` has."""
     known = sorted({name for model in models for name in model.model_fields})
-    close = difflib.get_close_matches(str(key), known, n=1)
+    close = nearest(str(key), known)
     if close:
-        return f"did you mean {close[0]!r}?"
+        return f"did you mean {close!r}?"
     return f"known keys: {', '.join(known)}" if known else "remove it"
 
 
@@ -65,46 +69,61 @@ def _needed(models: list[type[Strict]], root: type[BaseModel], reference: str) -
     return f"this key is needed (see {reference})"
 
 
-def _wrong_type(kind: str, given: Any, reference: str) -> tuple[str, str] | None:
-    """What is wrong with a value of the wrong type, and what would be right, where more can be said than the type."""
-    if kind == "model_attributes_type" and isinstance(given, str):
-        return (
-            f"{given!r} is a text, not a mapping",
-            f'name it by its key `verifier`: {{"verifier": {json.dumps(given)}}}',
-        )
-    if kind in ("model_attributes_type", "model_type", "dict_type"):
-        return f"{given!r} is no mapping of keys", f"write `key: value` (see {reference})"
-    if kind == "bool_type" and isinstance(given, str) and given.lower() in ("yes", "on", "no", "off"):
-        return (
-            f"{given!r} is a text, not true or false",
-            f"write {'true' if given.lower() in ('yes', 'on') else 'false'}",
-        )
-    number = kind in ("float_type", "int_type") and isinstance(given, str)
-    if number and re.fullmatch(r"[-+]?\d+e[-+]?\d+", given, re.I):
-        return f"{given!r} is text in YAML, not a number", f"write {given.lower().replace('e', '.0e')}"
-    return None
-
-
-def _explain(error: Any, root: type[BaseModel], place: str, reference: str) -> UserError:
-    """One error of pydantic as where, what, right."""
-    keys, kind, given = tuple(error["loc"]), error["type"], error.get("input")
+def _explain(errors: list[dict[str, Any]], root: type[BaseModel], place: str, reference: str) -> UserError:
+    """One mistake, of which pydantic says `errors`, as where, what, right."""
+    error = errors[0]
+    if len(errors) > 1 and error["tried"]:
+        return UserError(place, *said_of_all(errors))
+    keys, kind, given = error["loc"], error["type"], error.get("input")
     if kind == "extra_forbidden":
         return UserError(place, "unknown key", _unknown(keys[-1], _models_at(root, keys[:-1])))
+    if kind == "missing" and isinstance(keys[-1], int):
+        return UserError(place, "is missing: the list has too few entries", "add it")
     if kind == "missing":
         return UserError(place, "is missing", _needed(_models_at(root, keys[:-1]), root, reference))
-    if kind == "literal_error":
-        return UserError(place, f"{given!r} is not allowed", f"use one of {error['ctx']['expected']}")
     if kind == "union_tag_invalid":
-        return UserError(place, "unknown verifier", f"use one of {error['ctx']['expected_tags']}")
+        tag, known = error["ctx"]["tag"], error["ctx"]["expected_tags"]
+        return UserError(place, f"there is no verifier {tag!r}", choice(tag, known)[1])
     if kind == "union_tag_not_found":
         return UserError(
             place, "does not say which verifier", "add `verifier: math_verify` (or code, judge, exact, choice, none)"
         )
-    if wrong := _wrong_type(kind, given, reference):
-        return UserError(place, *wrong)
+    if words := said(error):
+        return UserError(place, *words)
     message = error["msg"].removeprefix("Value error, ")
-    shown = "" if isinstance(given, dict | list) else f" (found {given!r})"
-    return UserError(place, message[0].lower() + message[1:] + shown, f"see {reference}")
+    found = "" if isinstance(given, dict | list) else f" (found {given!r})"
+    return UserError(place, message[0].lower() + message[1:] + found, f"see {reference}")
+
+
+def _class_names(model: type[BaseModel] = Strict) -> set[str]:
+    return {model.__name__}.union(*(_class_names(each) for each in model.__subclasses__()))
+
+
+def _untagged(error: Any) -> dict[str, Any]:
+    """The error with a path of keys alone: pydantic also names the member of a union that it tried, and says where a key is wrong."""
+    classes = _class_names()
+    keys = tuple(key for key in error["loc"] if key != "[key]" and key not in classes and not MEMBER.match(str(key)))
+    return {**error, "loc": keys, "tried": len(keys) < len(error["loc"]) and error["loc"][-1] != "[key]"}
+
+
+def _whole(errors: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    """Mistakes, each with all that pydantic says of it: a value that fits no member of a union has an error for each member.
+
+    Where a member was near enough for a mistake inside the value, only that one counts.
+    """
+    found: dict[Keys, list[dict[str, Any]]] = {}
+    for error in errors:
+        inside = any(len(other["loc"]) > len(error["loc"]) == len(_shared(error, other)) for other in errors)
+        if not (error["tried"] and inside):
+            found.setdefault(error["loc"], []).append(error)
+    return list(found.values())
+
+
+def _shared(one: dict[str, Any], other: dict[str, Any]) -> Keys:
+    """The keys that two errors' paths begin with."""
+    return tuple(
+        key for key, _ in takewhile(lambda pair: pair[0] == pair[1], zip(one["loc"], other["loc"], strict=False))
+    )
 
 
 def explained(
@@ -122,11 +141,13 @@ def explained(
         whole: what the data are, for the count of further mistakes.
         reference: the page that describes `root`.
     """
-    problems = sorted(error.errors(), key=lambda each: each["type"] == "missing")
-    first = _explain(problems[0], root, place(tuple(problems[0]["loc"])), reference)
+    problems = sorted(
+        _whole([_untagged(each) for each in error.errors()]), key=lambda each: each[0]["type"] == "missing"
+    )
+    found = _explain(problems[0], root, place(problems[0][0]["loc"]), reference)
     more = len(problems) - 1
     if not more:
-        return first
+        return found
     return UserError(
-        first.where, first.what, f"{first.right} (and {more} more mistake{'s' if more > 1 else ''} in {whole})"
+        found.where, found.what, f"{found.right} (and {more} more mistake{'s' if more > 1 else ''} in {whole})"
     )

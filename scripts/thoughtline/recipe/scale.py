@@ -21,7 +21,7 @@ from pydantic import Field, ValidationError
 from ..common.environments import ROOT
 from ..common.errors import UserError
 from .extends import read_layers
-from .load import validated
+from .load import file_of, validated
 from .mistakes import explained
 from .schema.base import Domain, Name, Strict
 from .schema.evaluation import Draft
@@ -236,6 +236,7 @@ def scaled_text(path: Path, overlay: Path = DEFAULT) -> str:
     Raises:
         UserError: the recipe or the overlay is not valid, or the overlay lacks rows of a domain.
     """
+    path = file_of(path)
     layers = read_layers(path)
     validated(layers)  # says what is wrong with the recipe itself
     small = Scaling(read_overlay(overlay)).recipe(Recipe.model_validate(layers.data))
