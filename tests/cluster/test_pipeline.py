@@ -4,6 +4,7 @@ import re
 
 from boot.layout import NODES
 from test_interruption import artifacts  # of tests/pipeline
+from testbed import ClusterWorkspace
 from thoughtline.common.files import sha256_file
 
 
@@ -38,3 +39,12 @@ def test_nothing_is_left_to_do(on_slurm):
 def test_logs_of_all_jobs_are_kept(on_slurm):
     logs = list((on_slurm.folder / "results/slurm_logs").rglob("*.log"))
     assert len(logs) > 15 and all(re.fullmatch(r"\d+", log.stem) for log in logs)
+
+
+def test_logs_lie_below_the_results_wherever_these_are(tmp_path, tiny_model):
+    workspace = ClusterWorkspace(tmp_path / "workspace", tiny_model)
+    shard = "far/results/tiny/questions/math-train/0000.parquet"
+    workspace.start("--config", "results=far/results", "--", shard).succeed()
+    logs = list((workspace.folder / "far/results/slurm_logs").rglob("*.log"))
+    assert len(logs) == 1 and (workspace.folder / shard).is_file()
+    assert not (workspace.folder / ".snakemake/slurm_logs").exists() and not (workspace.folder / "results").exists()

@@ -172,9 +172,15 @@ COMBINED = {"verifier": "combined", "parser": {"verifier": "exact"}, "rule": "ei
         ({"verifier": "code"}, "settings.verifier: 'code' is a text, not a mapping"),
         ({"verifier": None}, "settings.verifier: null is not a mapping of keys"),
         ({"verifier": {}}, "settings.verifier: does not say which verifier"),
-        ({"verifier": {"verifier": "maths"}}, "settings.verifier: there is no verifier 'maths'; use one of 'math_verify'"),
+        (
+            {"verifier": {"verifier": "maths"}},
+            "settings.verifier: there is no verifier 'maths'; use one of 'math_verify'",
+        ),
         ({"verifier": {"verifier": "exact", "ignore": 1}}, "settings.verifier.exact.ignore: unknown key; did you mean"),
-        ({"verifier": {"verifier": "code", "seconds": 0}}, "settings.verifier.code.seconds: 0 is too small; more than 0"),
+        (
+            {"verifier": {"verifier": "code", "seconds": 0}},
+            "settings.verifier.code.seconds: 0 is too small; more than 0",
+        ),
         ({"verifier": COMBINED}, "settings.verifier.combined.judge: is missing; Combined needs this key"),
         ({"verifier": JUDGE, "endpoint": {"url": "http://x/v1"}}, "settings.endpoint.model: is missing"),
         ({"verifier": JUDGE, "endpoint": "http://x/v1"}, "settings.endpoint: 'http://x/v1' is not a mapping of keys"),
