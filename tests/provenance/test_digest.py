@@ -1,8 +1,11 @@
 """A stage's code digest follows its imports, and nothing else."""
 
+import io
 import sys
+import tokenize
 
 import pytest
+from thoughtline.common.environments import ROOT
 from thoughtline.common.files import read_json, sha256_file
 from thoughtline.provenance import digest
 from thoughtline.provenance.sidecar import sidecar_path, write_sidecars
@@ -67,6 +70,35 @@ def test_what_only_shows_work_does_not_count(package):
 
 def test_a_hash_sign_in_a_string_is_no_comment():
     assert digest.significant_text("x = '#no'  # yes\n\n") == "x = '#no'"
+
+
+QUOTED = r"""
+a = '\'#' # one
+b = r'\\'  # two
+c = \"\"\"'#'
+# no comment
+\\\"\"\"" '\"\"\"  # three
+d = '''"#
+''' ''  # four
+e = f'{c}#'#five
+"""
+
+
+def by_the_tokenizer(source):
+    """Source without comments, trailing blanks and empty lines, as Python's tokenizer sees comments."""
+    lines = source.splitlines()
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type == tokenize.COMMENT:
+            row, column = token.start
+            lines[row - 1] = lines[row - 1][:column]
+    return "\n".join(line.rstrip() for line in lines if line.strip())
+
+
+def test_comments_are_those_of_pythons_tokenizer():
+    sources = [path.read_text() for path in sorted((ROOT / "scripts").rglob("*.py"))]
+    assert sum("#" in source for source in sources) > 50
+    for source in [QUOTED.replace(r"\"\"\"", '"' * 3), *sources]:
+        assert digest.significant_text(source) == by_the_tokenizer(source)
 
 
 def test_an_unknown_module_is_an_error(package):
