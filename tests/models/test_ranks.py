@@ -9,13 +9,13 @@ import time
 from pathlib import Path
 
 import pytest
+from processes import processes_of
 from thoughtline.common.files import read_json
 from thoughtline.models import order
 from training_run import (
     checkpoint_steps,
     finish,
     log_of,
-    processes_of,
     start,
     steps_done,
     train,

@@ -8,8 +8,9 @@ import time
 from pathlib import Path
 
 import pytest
+from processes import processes_of
 from thoughtline.common.files import read_json
-from training_run import checkpoint_steps, finish, log_of, processes_of, start, step_rows, steps_done, wait_for
+from training_run import checkpoint_steps, finish, log_of, start, step_rows, steps_done, wait_for
 
 STEPS = 24
 """22 rows, 4 a step, 4 epochs."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -56,19 +55,6 @@ def wait_for(condition, process: subprocess.Popen, seconds: float = 200) -> None
 def checkpoint_steps(work: Path) -> list[int]:
     """Steps of the checkpoints that are there."""
     return sorted(int(path.name.split("-")[1]) for path in (work / "run").glob("checkpoint-*"))
-
-
-def processes_of(work: Path) -> list[str]:
-    """Command lines of living processes that name the work folder (none is left when a run has ended)."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            line = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
-        except OSError:
-            continue
-        if str(work) in line and int(path.parent.name) != os.getpid():
-            found.append(line)
-    return found
 
 
 def log_of(out: Path) -> list[dict]:

@@ -62,25 +62,28 @@ def line(path, text):
     return next(n for n, each in enumerate(path.read_text().splitlines(), 1) if text in each)
 
 
+def told(path):
+    """What is wrong with a recipe."""
+    with pytest.raises(UserError) as error:
+        load(path)
+    return str(error.value)
+
+
 def test_a_mistake_is_shown_where_it_was_written(write, tmp_path):
     write("base.yaml", DEMO.read_text().replace("samples: 4", "samples: -4"))
-    own = write("own.yaml", "extends: base.yaml\nname: own\ntraces:\n  teacher:\n    prompt: few_shot\n")
     number = line(tmp_path / "base.yaml", "samples: -4")
-    with pytest.raises(UserError, match=rf"^{tmp_path}/base\.yaml:{number}: traces\.teacher\.samples"):
-        load(own)
+    own = write("own.yaml", "extends: base.yaml\nname: own\ntraces:\n  teacher:\n    prompt: few_shot\n")
+    assert told(own).startswith(f"{tmp_path}/base.yaml:{number}: traces.teacher.samples")
     own = write("own.yaml", "extends: demo.yaml\nname: own\ntraces:\n  teacher:\n    samples: -4\n")
-    with pytest.raises(UserError, match=rf"^{own}:5: traces\.teacher\.samples"):
-        load(own)
+    assert told(own).startswith(f"{own}:5: traces.teacher.samples")
 
 
 def test_what_keys_say_together_is_shown_where_the_key_was_written(write, tmp_path):
-    own = write("own.yaml", "extends: demo.yaml\nname: own\nquestions:\n  math-train: null\n")
     number = line(tmp_path / "demo.yaml", "questions: [math-train")
-    with pytest.raises(UserError, match=rf"^{tmp_path}/demo\.yaml:{number}: traces\.teacher\.questions: there is no"):
-        load(own)
+    own = write("own.yaml", "extends: demo.yaml\nname: own\nquestions:\n  math-train: null\n")
+    assert told(own).startswith(f"{tmp_path}/demo.yaml:{number}: traces.teacher.questions: there is no")
     own = write("own.yaml", "extends: demo.yaml\nname: own\nmodels:\n  verified:\n    stages: null\n")
-    with pytest.raises(UserError, match=rf"^{own}:[45]: models\.verified: `base` without `stages`"):
-        load(own)
+    assert told(own).startswith(f"{own}:4: models.verified: `base` without `stages`")
 
 
 def test_a_key_that_an_anchor_brings_in_has_a_line(tmp_path):

@@ -1,12 +1,12 @@
 """A real vLLM server whose tensor parallel workers are spread over two "nodes" of this machine (1 to 5 minutes by its load)."""
 
 import json
-import os
 import subprocess
 from pathlib import Path
 
 import pytest
 from dummy_service import call, command, settings_for, until, write_questions
+from processes import processes_of
 from thoughtline.common.rows import TRACES, read_rows
 from thoughtline.traces.vllm_node import INTERFACE, own_address
 
@@ -15,19 +15,6 @@ pytest.importorskip("vllm", reason="needs the environment `generate`")
 from test_traces_vllm import ENGINE, make_model
 
 SHARED = {**ENGINE, "arguments": {"max_num_seqs": 16, "tensor_parallel_size": 2}}
-
-
-def processes_of(folder: Path) -> list[str]:
-    """Command lines of living processes that name `folder`."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            line = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
-        except OSError:
-            continue
-        if str(folder) in line and int(path.parent.name) != os.getpid():
-            found.append(line)
-    return found
 
 
 def test_two_nodes_serve_one_model(tmp_path, monkeypatch):

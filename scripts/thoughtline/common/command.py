@@ -34,10 +34,25 @@ def add_common(parser: argparse.ArgumentParser, settings: bool = True) -> None:
         "--settings", required=settings, metavar="JSON",
         help="the stage's settings as JSON, or @file (see `thoughtline recipe settings`)",
     )  # fmt: skip
+    add_minutes(parser)
+    parser.add_argument("--work", type=Path, help="folder for state that survives interruption (default: beside --out)")
+
+
+def add_minutes(parser: argparse.ArgumentParser) -> None:
+    """--minutes, for commands that can stop and go on."""
     parser.add_argument(
         "--minutes", type=float, help="stop cleanly before this time limit (exit 75: run again to go on)"
     )
-    parser.add_argument("--work", type=Path, help="folder for state that survives interruption (default: beside --out)")
+
+
+def add_files(parser: argparse.ArgumentParser, option: str, metavar: str, text: str, needed: bool = True) -> None:
+    """An option that takes one or more files; where it is not needed, none by default."""
+    parser.add_argument(option, nargs="+", type=Path, required=needed, default=[], metavar=metavar, help=text)
+
+
+def work_of(args: argparse.Namespace) -> Path:
+    """The folder for state that survives interruption: --work, or beside --out."""
+    return args.work or Path(f"{args.out}.work")
 
 
 def settings_of(args: argparse.Namespace) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ..common.command import add_common, deadline_of, recorded, settings_of
+from ..common.command import add_common, add_files, deadline_of, recorded, settings_of, work_of
 from ..common.deadline import Deadline
 from ..common.files import atomic_directory, sha256_file
 from ..common.finished import keep, restore
@@ -25,24 +25,11 @@ def register(subparsers: argparse._SubParsersAction) -> None:
         "An interrupted run starts again from the beginning.",
     )  # fmt: skip
     add_common(parser)
-    parser.add_argument(
-        "--questions", nargs="+", type=Path, required=True, metavar="Q", help="question files of the traces"
-    )
-    parser.add_argument(
-        "--traces", nargs="+", type=Path, required=True, metavar="T", help="trace files, .../RUN/SET/SHARD.parquet"
-    )
-    parser.add_argument(
-        "--verdicts",
-        nargs="+",
-        type=Path,
-        required=True,
-        metavar="V",
-        help="verdict files, one for each of --traces, same order",
-    )
-    parser.add_argument(
-        "--benchmarks", nargs="+", type=Path, default=[], metavar="B",
-        help="question files of the benchmarks to decontaminate against, .../BENCHMARK/SHARD.parquet",
-    )  # fmt: skip
+    add_files(parser, "--questions", "Q", "question files of the traces")
+    add_files(parser, "--traces", "T", "trace files, .../RUN/SET/SHARD.parquet")
+    add_files(parser, "--verdicts", "V", "verdict files, one for each of --traces, same order")
+    benchmarks = "question files of the benchmarks to decontaminate against, .../BENCHMARK/SHARD.parquet"
+    add_files(parser, "--benchmarks", "B", benchmarks, needed=False)
     parser.add_argument(
         "--tokenizer",
         type=Path,
@@ -61,7 +48,7 @@ def run_assemble(args: argparse.Namespace) -> None:
     """Write the folder, then the sidecar of its card."""
     settings, deadline = settings_of(args), deadline_of(args)
     inputs = Inputs(args.questions, args.traces, args.verdicts, args.benchmarks, args.tokenizer, args.same_questions_as)
-    work = args.work or Path(f"{args.out}.work")
+    work = work_of(args)
     with Lease(work):
         if not restore(work, [args.out / "README.md"], settings):
             _assemble(inputs, settings, args.out, deadline)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from ..common.command import add_common, deadline_of, recorded, settings_of
+from ..common.command import add_common, add_files, deadline_of, recorded, settings_of, work_of
 from ..common.files import write_json
 from ..common.lease import Lease
 
@@ -22,9 +22,7 @@ def register(verbs: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--draft", type=Path, required=True, metavar="MODEL.json", help="the model that proposes tokens"
     )
-    parser.add_argument(
-        "--questions", nargs="+", type=Path, required=True, metavar="Q", help="question files, .../SET/SHARD.parquet"
-    )
+    add_files(parser, "--questions", "Q", "question files, .../SET/SHARD.parquet")
     parser.add_argument("--out", type=Path, required=True, metavar="DRAFT.json", help="what was measured")
     parser.set_defaults(run=run_measure)
 
@@ -35,7 +33,7 @@ def run_measure(args: argparse.Namespace) -> None:
 
     settings, deadline = settings_of(args), deadline_of(args)
     inputs = [args.target, args.draft, *args.questions]
-    with Lease(args.work or Path(f"{args.out}.work")), recorded([args.out], inputs, settings) as record:
+    with Lease(work_of(args)), recorded([args.out], inputs, settings) as record:
         found = measure(settings, args.target, args.draft, args.questions, deadline.check)
         write_json(args.out, {"target": settings["target"], "draft": settings["draft"], **found})
         record.counts = {"in": found["questions"], "out": found["questions"], "dropped": {}}

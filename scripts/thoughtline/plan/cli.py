@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from ..common.command import settings_of
+from ..common.command import add_files, settings_of
 from ..common.errors import UserError
 from ..common.files import write_json, write_text
 from ..machines.load import load_machine
@@ -137,8 +137,8 @@ def _probe_parts(verbs: argparse._SubParsersAction) -> None:
 
     rows = verbs.add_parser("rows", help="part of a probe: training rows made from its traces")
     rows.add_argument("--settings", required=True, metavar="JSON", help="of the dataset, or @file")
-    rows.add_argument("--questions", type=Path, nargs="+", required=True, metavar="SHARD.parquet")
-    rows.add_argument("--traces", type=Path, nargs="+", required=True, metavar="SHARD.parquet")
+    add_files(rows, "--questions", "SHARD.parquet", "shards of the questions")
+    add_files(rows, "--traces", "SHARD.parquet", "shards of their traces")
     rows.add_argument("--rows", type=int, required=True, metavar="N")
     rows.add_argument("--out", type=Path, required=True, metavar="train.parquet")
     rows.set_defaults(run=_rows)

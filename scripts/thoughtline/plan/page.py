@@ -6,8 +6,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
+from ..common.pages import page_template
 from ..machines.schema import Machine
 from ..recipe.schema.recipe import Recipe
 from .calibration import calibrate
@@ -89,11 +88,4 @@ def page(plan: Plan, recipe: Recipe, machine: Machine) -> str:
         ],
         "calibration": calibrate()[1],
     }
-    environment = Environment(
-        loader=FileSystemLoader(FOLDER),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("page.jinja").render(view)
+    return page_template(FOLDER / "page.jinja").render(view)

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from ..common.command import add_common, deadline_of, recorded, settings_of
+from ..common.command import add_common, add_files, deadline_of, recorded, settings_of, work_of
 from ..common.errors import UserError
 from ..common.files import read_json, write_json
 from ..common.lease import Lease
@@ -48,17 +48,8 @@ def register(verbs: Any) -> None:
         "replies state, or the tokens that they took. OUT/dropped.parquet lists the others, and why.",
     )  # fmt: skip
     add_common(select)
-    select.add_argument(
-        "--questions", nargs="+", required=True, type=Path, metavar="Q", help="all shards of the set to choose from"
-    )
-    select.add_argument(
-        "--traces",
-        nargs="+",
-        required=True,
-        type=Path,
-        metavar="T",
-        help="all shards of the run that was asked about it",
-    )
+    add_files(select, "--questions", "Q", "all shards of the set to choose from")
+    add_files(select, "--traces", "T", "all shards of the run that was asked about it")
     select.add_argument(
         "--out", required=True, type=Path, metavar="FOLDER", help="the new set's folder, one Parquet file a shard"
     )
@@ -83,7 +74,7 @@ def run_curate(args: argparse.Namespace) -> None:
             raise UserError(
                 "--settings", f"lacks {key!r}", "`thoughtline recipe settings` prints the settings of a set"
             )
-    work = args.work or Path(f"{args.out}.work")
+    work = work_of(args)
     shards = shard_paths(args.out, settings["shards"])
     outputs: list[Path | str] = [*shards, args.out / "dropped.parquet"]
     inputs: list[Path | str] = []
@@ -113,7 +104,7 @@ def run_select(args: argparse.Namespace) -> None:
         raise UserError("--settings", "lacks 'rated'", "`thoughtline recipe settings` prints the settings of a set")
     shards = shard_paths(args.out, settings["shards"])
     with (
-        Lease(args.work or Path(f"{args.out}.work")),
+        Lease(work_of(args)),
         recorded([*shards, args.out / "dropped.parquet"], [*args.questions, *args.traces], settings) as record,
     ):
         record.counts = select(settings, args.questions, args.traces, args.out)

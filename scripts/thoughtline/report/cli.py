@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from ..common.command import add_common, recorded, settings_of
+from ..common.command import add_common, recorded, settings_of, work_of
 from ..common.lease import Lease
 from .write import write_report
 
@@ -32,7 +32,7 @@ def run_write(args: argparse.Namespace) -> None:
     """Write the page, the tables and the sidecar."""
     settings = settings_of(args)
     inputs: list[Path] = []
-    with Lease(args.work or Path(f"{args.out}.work")), recorded([args.out], inputs, settings) as record:
+    with Lease(work_of(args)), recorded([args.out], inputs, settings) as record:
         results, record.counts = write_report(settings, args.results, args.out)
         inputs += results.files
     print(f"{args.out}: {record.counts['steps']} steps of the funnel, {len(results.scores)} scores")

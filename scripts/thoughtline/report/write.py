@@ -11,12 +11,12 @@ import re
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from pydantic import ValidationError
 
 from ..common.errors import UserError
 from ..common.files import write_text
 from ..common.names import MULTIPLE_CHOICE_LETTERS
+from ..common.pages import page_template
 from ..recipe.expand import expand, group
 from ..recipe.schema.recipe import Recipe
 from . import agreement, durations, examples, headline, numbers, origins, plots, predicted, protocol, training
@@ -255,21 +255,14 @@ def page(
             "times": plots.times(times),
         },
     }
-    environment = Environment(
-        loader=FileSystemLoader(FOLDER),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(
-        percent=numbers.percent,
-        points=numbers.points,
-        count=numbers.count,
-        two=numbers.two,
-        words=lambda key: key.replace("_", " "),
-    )
-    html = environment.get_template("page.jinja").render(view).replace("\r\n", "\n")
+    filters = {
+        "percent": numbers.percent,
+        "points": numbers.points,
+        "count": numbers.count,
+        "two": numbers.two,
+        "words": lambda key: key.replace("_", " "),
+    }
+    html = page_template(FOLDER / "page.jinja", filters).render(view).replace("\r\n", "\n")
     return CONTROLS.sub("\N{REPLACEMENT CHARACTER}", html)
 
 

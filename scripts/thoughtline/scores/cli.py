@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from ..common.command import add_common, recorded, settings_of
+from ..common.command import add_common, add_files, recorded, settings_of, work_of
 from ..common.errors import UserError
 from ..common.files import write_json
 from ..common.lease import Lease
@@ -25,18 +25,9 @@ def register(subparsers: argparse._SubParsersAction) -> None:
     )  # fmt: skip
     add_common(score)
     score.add_argument("--model-name", required=True, help="the model's name in the recipe")
-    score.add_argument(
-        "--questions", nargs="+", type=Path, required=True, metavar="B", help="the benchmark's question files"
-    )
-    score.add_argument("--traces", nargs="+", type=Path, required=True, metavar="T", help="the model's trace files")
-    score.add_argument(
-        "--verdicts",
-        nargs="+",
-        type=Path,
-        required=True,
-        metavar="V",
-        help="verdict files, one for each of --traces, same order",
-    )
+    add_files(score, "--questions", "B", "the benchmark's question files")
+    add_files(score, "--traces", "T", "the model's trace files")
+    add_files(score, "--verdicts", "V", "verdict files, one for each of --traces, same order")
     score.add_argument("--out", type=Path, required=True, metavar="B.json", help="the score file to write")
     score.set_defaults(run=run_score)
 
@@ -46,12 +37,8 @@ def register(subparsers: argparse._SubParsersAction) -> None:
     )  # fmt: skip
     compare.add_argument("a", type=Path, metavar="A.json", help="a score file")
     compare.add_argument("b", type=Path, metavar="B.json", help="a score file of the same benchmark")
-    compare.add_argument(
-        "--more-a", nargs="+", type=Path, default=[], metavar="A", help="score files of further seeds of A"
-    )
-    compare.add_argument(
-        "--more-b", nargs="+", type=Path, default=[], metavar="B", help="score files of further seeds of B"
-    )
+    add_files(compare, "--more-a", "A", "score files of further seeds of A", needed=False)
+    add_files(compare, "--more-b", "B", "score files of further seeds of B", needed=False)
     compare.set_defaults(run=run_compare)
 
     show = subparsers.add_parser(
@@ -68,7 +55,7 @@ def run_score(args: argparse.Namespace) -> None:
     settings = settings_of(args)
     outputs = [args.out, questions_path(args.out)]
     with (
-        Lease(args.work or Path(f"{args.out}.work")),
+        Lease(work_of(args)),
         recorded(outputs, [*args.questions, *args.traces, *args.verdicts], settings) as record,
     ):
         asked = read(args.questions, args.traces, args.verdicts, settings["samples"])

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from ..common.command import add_common, deadline_of, settings_of
+from ..common.command import add_common, add_minutes, deadline_of, settings_of
 from ..common.deadline import Deadline
 from ..common.errors import UserError
 from ..common.files import read_json
@@ -69,9 +69,7 @@ def register(verbs: Any) -> None:
         metavar="FOLDER",
         help="folder of the images (default: THOUGHTLINE_CONTAINERS, else containers/images)",
     )
-    images.add_argument(
-        "--minutes", type=float, help="stop cleanly before this time limit (exit 75: run again to go on)"
-    )
+    add_minutes(images)
     images.set_defaults(run=run_images)
 
 

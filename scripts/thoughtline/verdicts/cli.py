@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ..common.command import add_common, deadline_of, recorded, settings_of
+from ..common.command import add_common, add_files, deadline_of, recorded, settings_of
 from ..common.deadline import Deadline
 from ..common.errors import UserError
 from ..common.files import read_json, write_json
@@ -111,9 +111,7 @@ def register(subparsers: Any) -> None:
         ("--verdicts", "a combined verifier's verdicts, or a parser's"),
         ("--judge-verdicts", "a judge's verdicts on the same traces, where --verdicts are a parser's"),
     ):
-        agree.add_argument(
-            name, type=Path, nargs="+", default=[], required=name == "--verdicts", metavar="F", help=text
-        )
+        add_files(agree, name, "F", text, needed=name == "--verdicts")
     agree.add_argument("--out", type=Path, required=True, metavar="A.json", help="where the figures go")
     agree.set_defaults(run=run_agreement)
     show = subparsers.add_parser(
