@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 from thoughtline.common.errors import UserError
+from thoughtline.containers.table import Table
 from thoughtline.machines.schema import Machine
 from thoughtline.recipe.execution import Execution
 from thoughtline.recipe.load import load
@@ -462,7 +463,7 @@ def patterns_of(schema):
     return own.union(schema.get("patternProperties", {}), *map(patterns_of, schema.values()))
 
 
-@pytest.mark.parametrize("model", [Recipe, Overlay, Machine, Execution])
+@pytest.mark.parametrize("model", [Recipe, Overlay, Machine, Execution, Table])
 def test_patterns_have_words(model):
     found = patterns_of(model.model_json_schema())
     assert found and found <= PATTERNS.keys()

@@ -107,5 +107,5 @@ def test_settings_without_a_recipe():
 
 
 def test_settings_with_a_bad_recipe():
-    with pytest.raises(UserError, match=r"recipe\.targets"):
+    with pytest.raises(UserError, match=r"--settings: recipe\.targets\.evaluate: is missing; Targets needs this key"):
         recipe_of({"recipe": {**RECIPE, "targets": {}}})

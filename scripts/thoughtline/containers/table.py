@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import Annotated
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from ..common.environments import ROOT
-from ..common.errors import UserError
+from ..recipe.mistakes import explained
+from ..recipe.schema.base import Strict
+from ..recipe.yaml_text import place_of, read_yaml
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9+.-]*$")]
 DOCKER = r"^[a-z0-9.-]+(:\d+)?/[a-z0-9._/-]+(:[\w.-]+)?@sha256:[0-9a-f]{64}$"
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-
-class Debian(_Strict):
+class Debian(Strict):
     """A root made by mmdebstrap."""
 
     suite: str = Field(description="Release of Debian.")
@@ -28,7 +26,7 @@ class Debian(_Strict):
     packages: list[Name] = Field(description="Packages of every image.")
 
 
-class Variant(_Strict):
+class Variant(Strict):
     """What the images of a variant stand on: exactly one of `debian` and `docker`."""
 
     debian: Debian | None = Field(None, description="A root of Debian packages, made on the host.")
@@ -41,7 +39,7 @@ class Variant(_Strict):
         return self
 
 
-class Image(_Strict):
+class Image(Strict):
     """One image."""
 
     environments: list[Name] = Field(min_length=1, description="Names of its locks; the first runs its commands.")
@@ -50,7 +48,7 @@ class Image(_Strict):
     )
 
 
-class Table(_Strict):
+class Table(Strict):
     """The whole file."""
 
     epoch: int = Field(description="Time that all files in an image bear, seconds since 1970.")
@@ -70,7 +68,7 @@ def read(path: Path = ROOT / "containers/images.yaml") -> Table:
         UserError: an unknown key, a wrong value, or a base that is not named by digest.
     """
     try:
-        return Table.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        return Table.model_validate(read_yaml(path))
     except ValidationError as error:
-        first = error.errors()[0]
-        raise UserError(f"{path}: {'.'.join(map(str, first['loc']))}", first["msg"], "see docs/containers.md") from None
+        where = functools.partial(place_of, path, whole="table")
+        raise explained(error, Table, where, "this file", "docs/containers.md") from None

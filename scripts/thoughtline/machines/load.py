@@ -42,7 +42,8 @@ def _problems(machine: Machine, stem: str) -> Iterator[tuple[tuple[Any, ...], st
     """What keys must say together: (key path, what is wrong, what would be right)."""
     if machine.name != stem:
         wrong = f"is {machine.name!r}, but the file is {stem}.yaml, and a machine is found by its file's name"
-        yield ("name",), wrong, f"write `name: {stem}`, or rename the file to {machine.name}.yaml"
+        other = "" if machine.name in known_machines() else f", or rename the file to {machine.name}.yaml"
+        yield ("name",), wrong, f"write `name: {stem}`{other}"
     for name, partition in machine.partitions.items():
         at = ("partitions", name)
         if partition.node not in machine.nodes:

@@ -23,19 +23,22 @@ CANNOT_CHANGE_RESULTS = frozenset(
         "common.progress",
         "common.deadline",
         "common.errors",
+        "common.spelling",
         "common.lease",
         "common.finished",
         "common.command",
         "common.environments",
         "provenance.sidecar",
         "provenance.digest",
+        "recipe.mistakes",
+        "recipe.wording",
         "traces.server",
         "traces.helping",
         "models.launch",
         "models.pace",
     )
 )
-"""Modules that show, stop or record work but have no say in its result."""
+"""Modules that show, refuse, stop or record work but have no say in its result."""
 
 RUN_ELSEWHERE = f"{PACKAGE}.machines"
 """The package that says where jobs run and how they are started there: none of it has a say in their results."""

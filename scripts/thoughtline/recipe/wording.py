@@ -44,6 +44,8 @@ PATTERNS = {
     r"^[\w.-]+$": "letters, digits and _ . - only",
     r"^[\w.,+-]+$": "letters, digits and _ . , + - only",
     r"^(float32|bfloat16)$": "float32 or bfloat16",
+    r"^[a-z][a-z0-9+.-]*$": "small letters, digits and + . - only, first a letter",
+    r"^[a-z0-9.-]+(:\d+)?/[a-z0-9._/-]+(:[\w.-]+)?@sha256:[0-9a-f]{64}$": "an image of a registry by its digest, REGISTRY/NAME@sha256:...",
     r"^\w[\w.-]*(\[[\d,-]+\])?$": "a node as Slurm writes it, say lrdn0042 or lrdn[0042-0045]",
 }
 """What the patterns of the schemas mean."""

@@ -18,6 +18,7 @@ from ..common.files import write_text
 from ..common.names import MULTIPLE_CHOICE_LETTERS
 from ..common.pages import page_template
 from ..recipe.expand import expand, group
+from ..recipe.mistakes import explained
 from ..recipe.schema.recipe import Recipe
 from . import agreement, durations, examples, headline, numbers, origins, plots, predicted, protocol, training
 from .collect import Results, collect, evaluated_on, judged_on
@@ -61,9 +62,11 @@ def recipe_of(settings: dict[str, Any]) -> Recipe:
     try:
         return expand(Recipe.model_validate(settings["recipe"]))
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, ("recipe", *first["loc"])))
-        raise UserError(f"--settings: {where}", first["msg"], "`thoughtline recipe validate` checks a recipe") from None
+        raise explained(error, Recipe, _place, "the settings") from None
+
+
+def _place(keys: tuple[Any, ...]) -> str:
+    return f"--settings: {'.'.join(map(str, ('recipe', *keys)))}"
 
 
 def _score_view(results: Results, rows: list[dict[str, Any]]) -> dict[str, Any]:
