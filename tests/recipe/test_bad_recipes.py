@@ -438,6 +438,7 @@ KINDS = [
         change("expect", value={"datasets": {"verified": {"tokens": {"mena": 3}}}}),
         r"expect\.datasets\.verified\.tokens\.mena: unknown key; did you mean 'mean'\?",
     ),
+    (change("traces", "function-calls", value={"sampling": 3}), r"traces\.function-calls\.sampling: 3 is not a mapping of keys"),
     (change("datasets", "verified", "mixture", value={"counts": {"maths": 3}}), r"counts\.maths: 'maths' is not allowed; did you mean 'math'\?"),
     (change(*SUMS, "where", value={"a": [1.5]}), r"where\.a\.0: 1\.5 cannot stand here; write a text or a whole number or true or false"),
 ]  # fmt: skip

@@ -16,7 +16,9 @@ from .wording import choice, said, said_of_all
 
 Keys = tuple[Any, ...]
 
-MEMBER = re.compile(r"(?:str|int|float|bool)$|(?:list|dict|tuple|literal|constrained|function|union)\b.*[\[(-]")
+MEMBER = re.compile(
+    r"(?:str|int|float|bool|constrained-(?:str|int|float))$|(?:list|dict|tuple|literal|nullable|union|function-\w+)\[.*\]$"
+)
 """How pydantic names a member of a union in a path, beside the names of classes."""
 
 
@@ -72,8 +74,8 @@ def _needed(models: list[type[Strict]], root: type[BaseModel], reference: str) -
 def _explain(errors: list[dict[str, Any]], root: type[BaseModel], place: str, reference: str) -> UserError:
     """One mistake, of which pydantic says `errors`, as where, what, right."""
     error = errors[0]
-    if len(errors) > 1 and error["tried"]:
-        return UserError(place, *said_of_all(errors))
+    if len(errors) > 1 and error["tried"] and (words := said_of_all(errors)):
+        return UserError(place, *words)
     keys, kind, given = error["loc"], error["type"], error.get("input")
     if kind == "extra_forbidden":
         return UserError(place, "unknown key", _unknown(keys[-1], _models_at(root, keys[:-1])))

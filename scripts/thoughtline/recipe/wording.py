@@ -128,10 +128,8 @@ def said(error: Mapping[str, Any]) -> tuple[str, str] | None:
     return None
 
 
-def said_of_all(errors: Sequence[Mapping[str, Any]]) -> tuple[str, str]:
+def said_of_all(errors: Sequence[Mapping[str, Any]]) -> tuple[str, str] | None:
     """As `said`, for a value that may be of several types and is of none of them."""
-    given, kinds = errors[0].get("input"), []
-    for error in errors:
-        kinds.append(wanted(error["type"]) or error.get("ctx", {}).get("expected"))
+    kinds = [wanted(error["type"]) or error.get("ctx", {}).get("expected") for error in errors]
     words = " or ".join(dict.fromkeys(filter(None, kinds)))
-    return f"{shown(given)} cannot stand here", f"write {words}"
+    return (f"{shown(errors[0].get('input'))} cannot stand here", f"write {words}") if words else None
