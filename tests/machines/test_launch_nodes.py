@@ -145,3 +145,9 @@ def test_no_step_no_end(tmp_path):
 def test_the_module_starts_without_heavy_imports():
     code = "import sys; import thoughtline.machines.launch; print([n for n in ('yaml', 'pydantic', 'numpy') if n in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("module", ["thoughtline.traces.generate", "thoughtline.models.train"])
+def test_the_driver_has_what_jobs_over_several_nodes_need(module):
+    """They run outside of containers, in the driver's environment, and start one container on each node."""
+    subprocess.run([sys.executable, "-c", f"import {module}"], check=True)

@@ -1,6 +1,7 @@
 import pytest
 from thoughtline.common.errors import UserError
 from thoughtline.traces.engine import engine_options, node_options, option, revision_text
+from thoughtline.traces.server import Installed, server_environment
 
 ENGINE = {
     "dtype": "float32",
@@ -70,3 +71,9 @@ def test_several_nodes_share_tensor_and_pipeline_parallel_workers():
         node_options(engine, 3)
     with pytest.raises(UserError, match=r"engine\.arguments\.nnodes"):
         option("nnodes", 2)
+
+
+def test_servers_on_gpus_do_not_compile_a_sampler_that_takes_no_seeds(monkeypatch):
+    monkeypatch.delenv("VLLM_USE_FLASHINFER_SAMPLER", raising=False)
+    assert server_environment(Installed("gpu", ""))["VLLM_USE_FLASHINFER_SAMPLER"] == "0"
+    assert "VLLM_USE_FLASHINFER_SAMPLER" not in server_environment(Installed("cpu", ""))

@@ -14,7 +14,7 @@ from dummy_service import until
 from thoughtline.common.deadline import Deadline
 from thoughtline.common.errors import OutOfTime, UserError
 from thoughtline.traces import keeper
-from thoughtline.traces.sharing import running, stop_servers
+from thoughtline.traces.sharing import log_end, running, stop_servers
 
 SERVER = """
 import http.server, os, signal, sys, time
@@ -190,3 +190,16 @@ def test_a_server_that_dies_is_noticed_and_started_anew_by_the_next_job(tmp_path
         assert "serving" in server.diagnose()
     with served(tmp_path, mark, linger=60) as again:
         assert again.alive()
+
+
+def test_the_first_errors_of_a_log_are_told_apart_from_its_end(tmp_path):
+    """As vLLM writes it: the engine's process fails first, and the server ends with a traceback that does not say why."""
+    engine = "(EngineCore pid=12) ERROR 11-23 03:42:10 [core.py:1234] "
+    lines = [f"{engine}Traceback (most recent call last):", f'{engine}  File "x", line 1']
+    lines += [f"{engine}ModuleNotFoundError: No module named 'flashinfer'"] * 2
+    lines += ["  frame"] * 100 + ["RuntimeError: Engine core initialization failed. See root cause above."]
+    (tmp_path / "server.log").write_text("\n".join(lines))
+    message = log_end(tmp_path)
+    first, last = "ModuleNotFoundError: No module named 'flashinfer'", "RuntimeError: Engine core initialization failed"
+    assert message.count(first) == 1 and message.index(first) < message.index(last)
+    assert keeper.errors(tmp_path / "none.log") == []

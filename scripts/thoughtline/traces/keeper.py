@@ -78,6 +78,20 @@ def tail(path: Path, lines: int = 30) -> str:
         return ""
 
 
+def errors(path: Path, most: int = 8) -> list[str]:
+    """The last lines of the first few tracebacks of a log, each once; vLLM's processes put "(Name pid=1) ERROR ... [file.py:2]" before them."""
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return []
+    found = re.findall(
+        r"^(?:\([^)\n]*\) )?(?:ERROR [^\n\]]*\] )?((?:\w+\.)*\w*(?:Error|Exception|Interrupt)\b(?::[^\n]*)?)$",
+        text,
+        re.M,
+    )
+    return list(dict.fromkeys(found))[:most]
+
+
 def descendants(pid: int) -> list[int]:
     """All living processes below `pid`."""
     children: dict[int, list[int]] = {}

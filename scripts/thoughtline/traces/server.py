@@ -65,7 +65,8 @@ def server_environment(has: Installed) -> dict[str, str]:
     """
     chosen = {"VLLM_NO_USAGE_STATS": "1", "VLLM_DO_NOT_TRACK": "1", "HF_HUB_OFFLINE": "1"}
     if has.build != "cpu":
-        return chosen
+        # FlashInfer's sampler takes no seed of a request, so it would never be used: not worth compiling on a compute node.
+        return chosen | {"VLLM_USE_FLASHINFER_SAMPLER": os.environ.get("VLLM_USE_FLASHINFER_SAMPLER", "0")}
     # GiB for keys and values; all of it is touched at the start, which takes seconds.
     space = os.environ.get("VLLM_CPU_KVCACHE_SPACE", "2")
     return chosen | {

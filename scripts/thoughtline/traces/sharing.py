@@ -60,8 +60,10 @@ class Server:
 
 
 def log_end(folder: Path) -> str:
-    """The end of the server's log, introduced."""
-    return f"the end of {folder / 'server.log'}:\n{keeper.tail(folder / 'server.log')}"
+    """The errors in the server's log, the first of which is mostly the cause, and its end, introduced."""
+    log = folder / "server.log"
+    told = "".join(f"\n    {each}" for each in keeper.errors(log))
+    return f"{f'errors in its log, in order:{told}{chr(10)}' if told else ''}the end of {log}:\n{keeper.tail(log)}"
 
 
 @contextlib.contextmanager
