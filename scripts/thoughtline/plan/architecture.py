@@ -81,6 +81,10 @@ class Architecture:
         """
         return 2 * self.active * tokens + 2 * self.layers * self.heads * self.head_dim * tokens**2
 
+    def masked(self, tokens: float, filled: float) -> float:
+        """FLOPs of one pass over so many tokens, some of them padding, where each position is compared with all: a mask skips nothing."""
+        return 2 * self.active * filled + 4 * self.layers * self.heads * self.head_dim * tokens**2
+
     def decoding(self, context: float) -> float:
         """FLOPs of one new token behind a context of so many."""
         return 2 * self.active + 4 * self.layers * self.heads * self.head_dim * context

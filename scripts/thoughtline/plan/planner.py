@@ -221,7 +221,7 @@ class Planner:
         rows, lengths, _ = self._expected.dataset(stage.dataset)
         return TrainingRun(
             self._models.architecture(model), rows, lengths, stage.epochs, stage.max_length, stage.global_batch, stage.micro_batch,
-            stage.ranks, stage.packing, stage.gradient_checkpointing, stage.zero.stage,
+            stage.ranks, stage.packing, stage.gradient_checkpointing, stage.zero.stage, masked=True,
         )  # fmt: skip
 
     def _train(self, line: Line, place: Place, model: str) -> None:

@@ -37,6 +37,8 @@ class TrainingRun:
     recompute: bool = True
     """Gradient checkpointing: the forward pass is done twice."""
     zero: int = 3
+    masked: bool = False
+    """Rows of a packed sequence are kept apart by a mask, as in our training (PyTorch's attention); releases had kernels that skip."""
 
     @property
     def cut(self) -> Lengths:
@@ -77,6 +79,10 @@ class TrainingRun:
     def slowest(self) -> float:
         """FLOPs of one rank in a micro batch, where all wait for the longest row."""
         forward = self.architecture.forward
+        if self.packing and self.masked:
+            # The sequences of a micro batch are one under one mask.
+            length = self.micro_batch * self.max_length
+            return self.passes * self.architecture.masked(length, FILLED * length)
         if self.packing:
             # Attention stays within rows.
             rows = FILLED * self.max_length / self.cut.mean
