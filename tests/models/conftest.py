@@ -124,6 +124,17 @@ def undisturbed(tmp_path_factory, base, dataset) -> Path:
     return folder / "student"
 
 
+@pytest.fixture(scope="session")
+def stopped(tmp_path_factory, base, dataset) -> Path:
+    """The work folder of two ranks that SIGTERM has stopped in their second epoch; tests go on with copies of it."""
+    from training_run import stop_after
+
+    folder = tmp_path_factory.mktemp("stopped")
+    assert stop_after(7, base, dataset, folder, soon=False) >= 7
+    assert not (folder / "student" / "model.json").exists()
+    return folder / "work"
+
+
 def fetch_settings(**more) -> dict:
     plain = {"model": "tiny", "hub": None, "package": None, "local": None, "licence": "CC0-1.0", "credit": "the tests"}
     return {**plain, "context_length": 256, "code": "0", "environment": {"lock": "0"}, **more}

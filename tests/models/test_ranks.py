@@ -18,6 +18,7 @@ from training_run import (
     log_of,
     start,
     steps_done,
+    stop_after,
     train,
     wait_for,
     weights_of,
@@ -39,17 +40,6 @@ def assert_near(out: Path, other: Path) -> None:
     mine, others = weights_of(out), weights_of(other)
     assert mine.keys() ^ others.keys() <= {"lm_head.weight"}  # tied; written by stage 3 only
     assert max((mine[name] - others[name]).abs().max().item() for name in mine.keys() & others.keys()) < WEIGHTS
-
-
-def stop_after(steps: int, base: Path, dataset: Path, folder: Path, **more) -> int:
-    """Train in `folder` and ask it to stop once so many steps are done; returns the checkpoint's step."""
-    process = start(base, dataset, folder / "student", folder / "work", **more)
-    wait_for(lambda: steps_done(folder / "work") >= steps, process)
-    (folder / "work" / "stop").touch()  # what SIGTERM leads to, a little later
-    process.send_signal(signal.SIGTERM)
-    code, output = finish(process)
-    assert code == 75, output
-    return checkpoint_steps(folder / "work")[-1]
 
 
 def test_two_nodes_of_one_rank_make_the_bytes_of_one_node_of_two(tmp_path, base, dataset, undisturbed):
@@ -83,20 +73,18 @@ def is_agent(path: Path, work: Path, node: str) -> bool:
     return "torch.distributed.run" in words and str(work) in words and words[words.index("--node-rank") + 1] == node
 
 
-def test_a_checkpoint_of_two_ranks_goes_on_on_one_and_on_four(tmp_path, base, dataset, undisturbed):
-    one, four = tmp_path / "one", tmp_path / "four"
-    stopped = stop_after(7, base, dataset, one)
-    assert stopped >= 7  # in the second epoch
-    shutil.copytree(one / "work", four / "work")
-    for folder, ranks in ((one, 1), (four, 4)):
+def test_a_checkpoint_of_two_ranks_goes_on_on_one_and_on_four(tmp_path, base, dataset, undisturbed, stopped):
+    last = checkpoint_steps(stopped)[-1]
+    for folder, ranks in ((tmp_path / "one", 1), (tmp_path / "four", 4)):
+        shutil.copytree(stopped, folder / "work")
         told = train(base, dataset, folder / "student", folder / "work", "--processes", str(ranks))
-        assert f"going on from checkpoint-{stopped}, written by 2 ranks, on {ranks}" in told
+        assert f"going on from checkpoint-{last}, written by 2 ranks, on {ranks}" in told
         assert_near(folder / "student", undisturbed)
         summary = read_json(folder / "student" / "training.json")
         assert (summary["ranks"], summary["accumulation_steps"]) == (ranks, 4 // ranks)
         assert summary["segments"] == [
-            {"first_step": 0, "last_step": stopped, "ranks": 2, "nodes": 1},
-            {"first_step": stopped, "last_step": 24, "ranks": ranks, "nodes": 1},
+            {"first_step": 0, "last_step": last, "ranks": 2, "nodes": 1},
+            {"first_step": last, "last_step": 24, "ranks": ranks, "nodes": 1},
         ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -50,6 +51,22 @@ def wait_for(condition, process: subprocess.Popen, seconds: float = 200) -> None
         assert process.poll() is None, process.communicate()[0]
         assert time.monotonic() < end, "nothing happened in time"
         time.sleep(0.02)
+
+
+def stop_after(steps: int, base: Path, dataset: Path, folder: Path, soon: bool = True, **more) -> int:
+    """Train in `folder` and send it SIGTERM once so many steps are done; returns the checkpoint's step.
+
+    Args:
+        soon: also do at once what SIGTERM leads to a little later.
+    """
+    process = start(base, dataset, folder / "student", folder / "work", **more)
+    wait_for(lambda: steps_done(folder / "work") >= steps, process)
+    if soon:
+        (folder / "work" / "stop").touch()
+    process.send_signal(signal.SIGTERM)
+    code, output = finish(process)
+    assert code == 75, output
+    return checkpoint_steps(folder / "work")[-1]
 
 
 def checkpoint_steps(work: Path) -> list[int]:
