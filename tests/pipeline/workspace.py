@@ -91,6 +91,7 @@ class Workspace:
                 if not key.startswith(("SNAKEMAKE", "PYTEST", "THOUGHTLINE"))
             },
             "PYTHONPATH": str(folder / "scripts"),
+            "VLLM_CPU_KVCACHE_SPACE": "1",  # GiB; an engine writes to all of it when it starts
             "THOUGHTLINE_ENVS": str(ROOT / ".venv"),
             "PATH": f"{DRIVER}:{os.environ['PATH']}",
         }
