@@ -24,7 +24,7 @@ try:
     if workflow.is_main_process:
         check_files(workflow.configfiles)
     GIVEN = workflow.config_settings.config
-    CONFIG = Execution.read(with_site({**config, **typed_texts(GIVEN, sys.argv)}, GIVEN, site_settings()))
+    CONFIG = Execution.read(with_site({**config, **typed_texts(GIVEN, workflow.config_settings.config_args)}, GIVEN, site_settings()))
     RECIPE = load(CONFIG.recipe)
     MACHINE = load_machine(CONFIG.machine)
     PATHS = Paths(RECIPE, CONFIG.results, CONFIG.stage)

@@ -134,9 +134,9 @@ def typed_texts(given: Mapping[str, Any], words: Iterable[str]) -> dict[str, str
 
     Args:
         given: what the command line's --config says, by Snakemake.
-        words: the command line.
+        words: the same as it was typed, KEY=VALUE each.
     """
-    typed = dict(word.removeprefix("--config=").split("=", 1) for word in words if "=" in word)
+    typed = dict(word.split("=", 1) for word in words if "=" in word)
     found = (key for key, value in given.items() if key in TEXTS and isinstance(value, int | float))
     return {key: typed[key] for key in found if key in typed}
 
