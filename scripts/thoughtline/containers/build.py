@@ -16,7 +16,7 @@ from ..common.canonical import digest
 from ..common.environments import ROOT
 from ..common.errors import UserError
 from ..common.files import atomic_path, read_json, sha256_file, write_json, write_text
-from . import base, clean, sbom, wheels
+from . import base, clean, overlaps, sbom, wheels
 from .isolation import PLACE, isolated
 from .sif import write_sif
 from .table import Image, Table, Variant
@@ -95,7 +95,9 @@ def _inputs(
     for environment in plan.image.environments:
         lock = plan.table.lock(environment, plan.variant_name)
         say(f"wheels of {lock.name}")
-        for path in wheels.fetch(lock, cache, log, find_links).iterdir():
+        fetched = wheels.fetch(lock, cache, log, find_links)
+        overlaps.check(fetched.glob("*.whl"), lock)
+        for path in fetched.iterdir():
             _link(path, folder / "wheels" / environment / path.name)
 
 
