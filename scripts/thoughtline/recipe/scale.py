@@ -2,12 +2,13 @@
 
 What an overlay (recipes/scale/*.yaml) replaces: all weights and services by one small model, every source by a stand-in of its
 domain, and whatever makes a run long (rows, samples, shards, tokens, steps, ranks). What it keeps: every question set, benchmark, trace run,
-dataset, stage, verifier, prompt, learning rate and comparison.
+dataset, keep rule, stage, verifier, learning rate and comparison, and every prompt; prompts of trace runs are shown worked examples, without which
+a model of this size hardly ever solves anything that verification would keep.
 
-Three things cannot stay. `where`, `take` and `filters` of a source speak of its own rows, so they go with it. A model that is next to
-never right would leave no row to train on, so the keep rules `correct`, `first_correct` and so on become `all`, `first` and so on: verdicts are
-made, but keep nothing out; for the same reason limits of length and of rating from below let everything pass. Published scores are left out,
-for what is scored is not what was published, and so is what the planner expects.
+What cannot stay: `where`, `take` and `filters` of a source speak of its own rows, `changes` and engine settings of weights of these weights, and
+bounds of a rating of the range that a strong model uses, so a set is chosen by rank instead. Limits of length from below let everything pass.
+The planner's expectations are left out. Published scores stay, so that the report shows them beside the run's own, under a note that they are
+of other models and other questions.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ from .extends import read_layers
 from .load import file_of, validated
 from .mistakes import explained
 from .schema.base import Domain, Name, Strict
-from .schema.evaluation import Draft
-from .schema.generation import Sampling
+from .schema.evaluation import Draft, Published
+from .schema.generation import Example, Prompt, Sampling
 from .schema.models import Model
 from .schema.recipe import Recipe
 from .schema.sources import Source
@@ -36,7 +37,12 @@ from .yaml_text import place_of, read_yaml
 DEFAULT = ROOT / "recipes/scale/small.yaml"
 
 KEEP = {"correct": "all", "first_correct": "first", "random_correct": "random", "shortest_correct": "shortest"}
-"""Keep rules that need correct traces -> those that do not."""
+"""Keep rules that need correct traces -> those that do not, for a model that is never right."""
+
+NOTE = (
+    "These were published for the recipe {name}: for its own models, on its own benchmarks. Here one small model stands for all of them, and other "
+    "questions for all benchmarks, so the difference shows only that the comparison is made."
+)
 
 LARGEST_ENTRIES = 1000
 """Seeds of stand-ins are this far apart."""
@@ -47,6 +53,14 @@ class Standins(Strict):
 
     train: Source = Field(description="Stands for each source of a training set.")
     benchmark: Source = Field(description="Stands for each source of a benchmark.")
+
+
+class Examples(Strict):
+    """Worked examples by domain, for the prompts of trace runs."""
+
+    answers: dict[Domain, list[Example]] = Field({}, description="For runs that answer questions.")
+    rewrites: dict[Domain, list[Example]] = Field({}, description="For runs that write traces anew.")
+    ratings: dict[Domain, list[Example]] = Field({}, description="For runs whose replies rate questions.")
 
 
 class Training(Strict):
@@ -75,6 +89,11 @@ class Overlay(Strict):
     stop: list[str] = Field([], description="Further stop strings, so that replies end before they are cut off.")
     training: Training = Field(description="Every training stage.")
     standins: dict[Domain, Standins] = Field(description="Rows by domain.")
+    examples: Examples = Field(Examples(), description="Worked examples that trace runs are shown; evaluation is not.")
+    keep_incorrect: bool = Field(
+        False,
+        description="Keep rules that need correct traces become those that do not: for a model that is never right, which would leave no row.",
+    )
 
 
 def read_overlay(path: Path) -> Overlay:
@@ -87,6 +106,11 @@ def read_overlay(path: Path) -> Overlay:
         return Overlay.model_validate(read_yaml(path))
     except ValidationError as error:
         raise explained(error, Overlay, lambda keys: place_of(path, keys, "overlay"), "this file") from None
+
+
+def shown(prompt: str, kind: str) -> str:
+    """Name of a prompt with the worked examples of a kind of run."""
+    return f"{prompt}-with-{kind}"
 
 
 class Scaling:
@@ -117,8 +141,9 @@ class Scaling:
     def question_set(self, chosen: Any, kind: str, limit: int) -> Any:
         """A training set or benchmark."""
         if chosen.rated:
-            rated = {"at_least": chosen.rated.at_least and 0.0, "at_most": None, "highest": limit, "unrated": "keep"}
-            small = {"rated": chosen.rated.model_copy(update=rated), "limit": limit}
+            half = max(1, limit // 2)
+            rated = {"at_least": None, "at_most": None, "highest": half, "unrated": "keep"}
+            small = {"rated": chosen.rated.model_copy(update=rated), "limit": half}
             return chosen.model_copy(update={**small, "shards": min(chosen.shards, self.overlay.shards)})
         update: dict[str, Any] = {
             "sources": {key: self.source(each, chosen.domain, kind) for key, each in chosen.sources.items()},
@@ -155,9 +180,25 @@ class Scaling:
             update["sampling"] = self.sampling(verifier.sampling)
         return verifier.model_copy(update=update)
 
-    def run(self, run: TraceRun) -> TraceRun:
-        """A trace run."""
-        return run.model_copy(update={"samples": self.samples(run.samples), "sampling": self.sampling(run.sampling)})
+    def run(self, run: TraceRun, kind: str) -> TraceRun:
+        """A trace run, asked with worked examples."""
+        small = {"samples": self.samples(run.samples), "sampling": self.sampling(run.sampling)}
+        return run.model_copy(update={**small, "prompt": shown(run.prompt, kind)})
+
+    def prompts(self, prompts: dict[str, dict[str, Prompt]], runs: dict[str, tuple[TraceRun, str]]) -> dict[str, Any]:
+        """The recipe's prompts, and each one that trace runs use also with the worked examples of their kind.
+
+        A prompt for writing anew is left with them only: it would be of no use to anybody else.
+        """
+        rewriting = {run.prompt for run, _ in runs.values() if run.rewrites}
+        found: dict[str, Any] = {name: each for name, each in prompts.items() if name not in rewriting}
+        for run, kind in runs.values():
+            examples: dict[Domain, list[Example]] = getattr(self.overlay.examples, kind)
+            found[shown(run.prompt, kind)] = {
+                domain: prompt.model_copy(update={"examples": [*prompt.examples, *examples.get(domain, [])]})
+                for domain, prompt in prompts[run.prompt].items()
+            }
+        return found
 
     def model(self, model: Model) -> Model:
         """A model: a student's stages, or the small model for everybody else."""
@@ -186,11 +227,25 @@ class Scaling:
             "limit": min(draft.limit, self.overlay.benchmarks),
             "max_tokens": min(draft.max_tokens, self.overlay.max_tokens),
         }
-        return draft.model_copy(update={**limits, "published": None, "source": None})
+        return draft.model_copy(update=limits)
+
+    def published(self, recipe: Recipe) -> Published | None:
+        """Published scores, with the number of questions that they were measured on where the recipe tells it."""
+        if recipe.published is None:
+            return None
+        rows = recipe.expect.rows if recipe.expect else {}
+        scores = {
+            model: {
+                benchmark: each.model_copy(update={"questions": each.questions or rows.get(benchmark)})
+                for benchmark, each in by_benchmark.items()
+            }
+            for model, by_benchmark in recipe.published.scores.items()
+        }
+        return recipe.published.model_copy(update={"scores": scores, "note": NOTE.format(name=recipe.name)})
 
     def dataset(self, dataset: Any) -> Any:
-        """A dataset, without what would drop every row of a model that is next to never right."""
-        update: dict[str, Any] = {"keep": KEEP.get(dataset.keep, dataset.keep)}
+        """A dataset, without a limit of length that no short reply reaches."""
+        update: dict[str, Any] = {"keep": KEEP.get(dataset.keep, dataset.keep)} if self.overlay.keep_incorrect else {}
         if dataset.min_tokens:
             update["min_tokens"] = 1
         return dataset.model_copy(update=update)
@@ -199,12 +254,20 @@ class Scaling:
         """The whole of it, not expanded."""
         overlay = self.overlay
         evaluation = recipe.evaluation
+        raters = {
+            each.rated.traces for each in recipe.questions.values() if each.rated and each.rated.measure == "rating"
+        }
+        runs = {
+            name: (each, "rewrites" if each.rewrites else "ratings" if name in raters else "answers")
+            for name, each in recipe.traces.items()
+        }
         return recipe.model_copy(
             update={
                 "name": f"{recipe.name}-{overlay.name}",
                 "title": f"Scaled down ({overlay.name}): {recipe.title}",
                 "description": f"The graph of the recipe {recipe.name} on a small model and a handful of stand-in rows: it shows that "
                 "everything runs, and nothing about the release.",
+                "prompts": self.prompts(recipe.prompts, runs),
                 "models": {name: self.model(each) for name, each in recipe.models.items()},
                 "questions": {
                     name: self.question_set(each, "train", overlay.questions) for name, each in recipe.questions.items()
@@ -213,10 +276,10 @@ class Scaling:
                     name: self.question_set(each, "benchmark", overlay.benchmarks)
                     for name, each in recipe.benchmarks.items()
                 },
-                "traces": {name: self.run(each) for name, each in recipe.traces.items()},
+                "traces": {name: self.run(*each) for name, each in runs.items()},
                 "verdicts": {domain: self.verifier(each) for domain, each in recipe.verdicts.items()},
                 "datasets": {name: self.dataset(each) for name, each in recipe.datasets.items()},
-                "published": None,
+                "published": self.published(recipe),
                 "drafts": {name: self.draft(each) for name, each in recipe.drafts.items()},
                 "expect": None,
                 "evaluation": evaluation

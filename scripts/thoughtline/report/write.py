@@ -214,6 +214,7 @@ def page(
         "measures": [{**row, **shown(row)} for row in measures],
         "published": published,
         "published_summary": summary(published),
+        "published_note": recipe.published.note if recipe.published else None,
         "drafts": [(recipe.drafts[name], measured) for name, measured in results.drafts.items()],
         "margin": recipe.published.margin if recipe.published else None,
         **_difference_view(differences),

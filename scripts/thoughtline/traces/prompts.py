@@ -76,7 +76,7 @@ def messages_of(prompt: dict[str, Any], question: dict[str, Any], trace: dict[st
     Args:
         prompt: settings["prompt"]: system, template, examples.
         question: a row of rows.QUESTIONS.
-        trace: {"reasoning", "response"} of a trace to write anew. Worked examples have none.
+        trace: {"reasoning", "response"} of a trace to write anew. Worked examples show their own (`rewrites`), or none.
     """
     messages: Messages = []
     if prompt.get("system") is not None:
@@ -89,7 +89,7 @@ def messages_of(prompt: dict[str, Any], question: dict[str, Any], trace: dict[st
             example.get("choices"),
             example.get("starter_code"),
             bool(example.get("function")),
-            trace and dict.fromkeys(trace, ""),
+            trace and (example.get("rewrites") or dict.fromkeys(trace, "")),
         )
         messages.append({"role": "user", "content": turn})
         messages.append({"role": "assistant", "content": example["response"]})

@@ -64,6 +64,9 @@ class Published(Strict):
     scores: dict[Name, dict[Name, PublishedScore]] = Field(
         description="By model (or group of seeds), then by benchmark.", min_length=1
     )
+    note: str | None = Field(
+        None, description="What the report says above them, where they are not of the same models and questions."
+    )
 
 
 class Draft(Strict):

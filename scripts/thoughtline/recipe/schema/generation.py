@@ -19,13 +19,25 @@ class Sampling(Strict):
     stop: list[str] = Field([], description="Stop strings.")
 
 
+class Written(Strict):
+    """A trace that a worked example writes anew."""
+
+    reasoning: str = Field("", description="Its thinking.")
+    response: str = Field(description="Its answer.")
+
+
 class Example(Strict):
     """One worked example, shown to the model as an earlier turn."""
+
+    LATER = frozenset({"rewrites"})
 
     problem: str = Field(description="As in a question.")
     choices: list[str] | None = Field(None, description="Options, for multiple choice.")
     starter_code: str | None = Field(None, description="Starter code, for function-style problems.")
     function: bool = Field(False, description="True for a function-style code problem.")
+    rewrites: Written | None = Field(
+        None, description="In a prompt of a run with `rewrites`: the trace that the response writes anew."
+    )
     response: str = Field(description="The whole reply, <think> tags included where wanted.")
 
 
