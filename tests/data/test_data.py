@@ -2,7 +2,9 @@
 
 import ast
 import difflib
+import functools
 import json
+import operator
 import re
 import subprocess
 import sys
@@ -21,6 +23,7 @@ def load(name):
 
 CODE = load("code/problems.jsonl")
 SCIENCE = load("science/questions.jsonl")
+MATH = load("math/problems.jsonl")
 FUNCTION = [row for row in CODE if row["style"] == "function"]
 STDIN = [row for row in CODE if row["style"] == "stdin"]
 
@@ -212,6 +215,30 @@ def test_science_answer_length_gives_nothing_away(split):
     assert share(lambda a, b: a < b) < 0.3
 
 
+# ---------------------------------------------------------------- mathematics
+
+
+def test_math_fields_and_counts():
+    assert all(list(row) == ["id", "problem", "answer", "solution", "split"] for row in MATH)
+    assert [row["id"] for row in MATH] == [f"math-{i:03d}" for i in range(1, 101)]
+    assert Counter(row["split"] for row in MATH) == {"train": 64, "heldout": 36}
+
+
+@pytest.mark.parametrize("row", MATH, ids=lambda row: row["id"])
+def test_math_shape(row):
+    assert row["problem"].strip() == row["problem"] and row["problem"][-1] in "?."
+    calculation, result = row["solution"].removesuffix(".").split(" = ")
+    value = calculated(calculation)
+    assert value == int(result) == int(row["answer"]) and 0 <= value <= 25
+
+
+def calculated(text):
+    """The value of "3 + 4", "3 * 4", "12 / 4" or "5 + 2 + 1"."""
+    first, *steps = re.findall(r"[-+*/]? ?\d+", text)
+    steps_of = {"+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv}
+    return functools.reduce(lambda value, step: steps_of[step[0]](value, int(step[1:])), steps, int(first))
+
+
 # ---------------------------------------------------------------- near-duplicates
 
 # Words that say how a task is put, not what it asks for.
@@ -242,14 +269,14 @@ def similar(a, b, limit):
     return matcher.real_quick_ratio() >= limit and matcher.quick_ratio() >= limit and matcher.ratio() >= limit
 
 
-@pytest.mark.parametrize("rows", [CODE, SCIENCE], ids=["code", "science"])
+@pytest.mark.parametrize("rows", [CODE, SCIENCE, MATH], ids=["code", "science", "math"])
 def test_ids_and_problems_unique_and_splits_disjoint(rows):
     assert len({row["id"] for row in rows}) == len(rows)
     assert len({row["problem"].lower() for row in rows}) == len(rows)
     assert {row["split"] for row in rows} == {"train", "heldout"}
 
 
-@pytest.mark.parametrize("rows", [CODE, SCIENCE], ids=["code", "science"])
+@pytest.mark.parametrize("rows", [CODE, SCIENCE, MATH], ids=["code", "science", "math"])
 def test_no_near_duplicate_problems(rows):
     close = []
     for a, b in pairs(rows):

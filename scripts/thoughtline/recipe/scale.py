@@ -25,6 +25,7 @@ from .extends import read_layers
 from .load import file_of, validated
 from .mistakes import explained
 from .schema.base import Domain, Name, Strict
+from .schema.datasets import Mixture
 from .schema.evaluation import Draft, Published
 from .schema.generation import Example, Prompt, Sampling
 from .schema.models import Model
@@ -72,6 +73,7 @@ class Training(Strict):
     micro_batch: int = Field(ge=1, description="Rows a rank holds at once.")
     ranks: int = Field(ge=1, description="Processes.")
     precision: str = Field(description="Training precision: float32 or bfloat16.", pattern="^(float32|bfloat16)$")
+    gradient_checkpointing: bool = Field(False, description="Recompute activations.")
     save_steps: int = Field(ge=1, description="Steps between checkpoints.")
     zero: Zero = Field(Zero(), description="DeepSpeed ZeRO settings.")
 
@@ -85,6 +87,7 @@ class Overlay(Strict):
     benchmarks: int = Field(ge=1, description="At most this many questions of a benchmark.")
     shards: int = Field(ge=1, description="At most this many shards of a set.")
     samples: int = Field(ge=1, description="At most this many samples of a question.")
+    mixture: int = Field(ge=1, description="At most this many rows of each domain or source of a mixture.")
     max_tokens: int = Field(ge=1, description="At most this many tokens of a reply.")
     stop: list[str] = Field([], description="Further stop strings, so that replies end before they are cut off.")
     training: Training = Field(description="Every training stage.")
@@ -205,10 +208,7 @@ class Scaling:
         if model.base is None:
             return self.overlay.model
         new = self.overlay.training
-        fixed = {
-            key: getattr(new, key)
-            for key in ("global_batch", "micro_batch", "ranks", "precision", "save_steps", "zero")
-        }
+        fixed = {key: getattr(new, key) for key in Training.model_fields if key not in ("epochs", "max_length")}
         stages = [
             stage.model_copy(
                 update={
@@ -243,11 +243,22 @@ class Scaling:
         }
         return recipe.published.model_copy(update={"scores": scores, "note": NOTE.format(name=recipe.name)})
 
+    def mixture(self, mixture: Mixture) -> Mixture:
+        """A mixture of the same parts."""
+        most = self.overlay.mixture
+        if mixture.weights and mixture.total:
+            return mixture.model_copy(update={"total": min(mixture.total, most * len(mixture.weights))})
+        kind = "counts" if mixture.counts else "sources"
+        counts: dict[str, int] = getattr(mixture, kind)
+        return mixture.model_copy(update={kind: {name: min(count, most) for name, count in counts.items()}})
+
     def dataset(self, dataset: Any) -> Any:
         """A dataset, without a limit of length that no short reply reaches."""
         update: dict[str, Any] = {"keep": KEEP.get(dataset.keep, dataset.keep)} if self.overlay.keep_incorrect else {}
         if dataset.min_tokens:
             update["min_tokens"] = 1
+        if dataset.mixture:
+            update["mixture"] = self.mixture(dataset.mixture)
         return dataset.model_copy(update=update)
 
     def recipe(self, recipe: Recipe) -> Recipe:
