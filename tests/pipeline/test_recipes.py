@@ -30,6 +30,7 @@ def workspace(tmp_path_factory, tiny_model):
     shutil.copytree(ROOT / "data", workspace.folder / "data")
     overlay = yaml.safe_load(DEFAULT.read_text())
     overlay |= {"name": NAME, "questions": 4, "benchmarks": 2, "shards": 1, "max_tokens": 40, "stop": ["e", "a"]}
+    overlay |= {"examples": {}, "keep_incorrect": True}
     overlay["model"] = {
         "local": {"path": str(tiny_model)},
         "licence": "Apache-2.0",

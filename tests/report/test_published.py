@@ -92,6 +92,13 @@ def test_page_and_table_show_them(tree, written, recipe):
     assert table[1]["mean"] == table[1]["conclusion"] == ""
 
 
+def test_a_note_on_published_scores_stands_above_them(tree, written, recipe):
+    assert "of other models" not in Page(written(tree, recipe)).text
+    recipe["published"]["note"] = "They are of other models."
+    text = Page(written(tree, recipe)).text
+    assert text.index("They are of other models.") < text.index("0 of 3 published scores")
+
+
 def test_without_published_scores_there_is_no_table(tree, written):
     assert "The recipe has no published scores" in Page(written(tree)).text
     assert not (tree.root / "report/tables/published.csv").exists()

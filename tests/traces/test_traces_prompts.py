@@ -32,6 +32,19 @@ def test_system_and_examples_use_the_same_template():
     ]
 
 
+def test_examples_of_writing_anew_show_the_text_that_they_start_from():
+    template = "{{ problem }}|{{ reasoning }}|{{ response }}"
+    started = {"problem": "2+2?", "rewrites": {"reasoning": "two twos", "response": "4"}, "response": "four"}
+    bare = {"problem": "1+1?", "response": "two"}
+    trace = {"reasoning": "three threes", "response": "6"}
+    found = messages_of(prompt(template, examples=[started, bare]), question("3+3?"), trace)
+    assert [each["content"] for each in found if each["role"] == "user"] == [
+        "2+2?|two twos|4",
+        "1+1?||",
+        "3+3?|three threes|6",
+    ]
+
+
 def test_choices_with_letters():
     template = "{{ problem }}{% for letter in letters %}\n{{ letter }}. {{ choices[loop.index0] }}{% endfor %}"
     (message,) = messages_of(prompt(template), question("Which?", choices=["red", "blue", "green"]))

@@ -189,7 +189,7 @@ class Scaling:
         return run.model_copy(update={**small, "prompt": shown(run.prompt, kind)})
 
     def prompts(self, prompts: dict[str, dict[str, Prompt]], runs: dict[str, tuple[TraceRun, str]]) -> dict[str, Any]:
-        """The recipe's prompts, and each one that trace runs use also with the worked examples of their kind.
+        """The recipe's prompts, and each one that trace runs use also with worked examples of their kind, unless it has its own.
 
         A prompt for writing anew is left with them only: it would be of no use to anybody else.
         """
@@ -198,7 +198,7 @@ class Scaling:
         for run, kind in runs.values():
             examples: dict[Domain, list[Example]] = getattr(self.overlay.examples, kind)
             found[shown(run.prompt, kind)] = {
-                domain: prompt.model_copy(update={"examples": [*prompt.examples, *examples.get(domain, [])]})
+                domain: prompt.model_copy(update={"examples": prompt.examples or examples.get(domain, [])})
                 for domain, prompt in prompts[run.prompt].items()
             }
         return found
