@@ -4,7 +4,6 @@ Run for real are all question sets, trace runs, verdicts, datasets and benchmark
 since each costs a training and an engine's start. THOUGHTLINE_WHOLE=1 runs all of them.
 """
 
-import json
 import os
 import re
 import shutil
@@ -99,9 +98,6 @@ def test_the_whole_graph_runs_on_tiny_inputs(workspace, release):
     for model in paths.evaluated():
         manifest = read_json(root / f"models/{model}/model.json")
         assert manifest["name"] == model and (root / f"models/{model}/training.json").is_file()
-        # One step alone is the first of a warm-up, at learning rate 0: it would leave the base as it was.
-        rates = [json.loads(line)["learning_rate"] for line in (root / f"models/{model}/training.jsonl").open()]
-        assert max(rates) > 0 or recipe.models[model].stages[-1].packing
     page = (root / "report/index.html").read_text()
     assert "Rows do not add up" not in page
     for name in recipe.drafts:

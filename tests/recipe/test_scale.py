@@ -70,6 +70,13 @@ def test_everything_that_takes_time_is_small(pair):
             assert stage.ranks == 1 and stage.max_length <= overlay.training.max_length and stage.epochs <= 1
 
 
+def test_a_handful_of_rows_makes_several_steps(pair):
+    # The first step of a warm-up is taken at learning rate 0: one step alone would leave a student as its base.
+    _, small = pair
+    steps = [stage for model in small.models.values() for stage in model.stages]
+    assert {stage.global_batch for stage in steps} == {1}
+
+
 def test_what_says_how_a_student_learns_stays():
     recipe = Recipe.model_validate(read_layers(ROOT / "recipes/openthinker.yaml").data)
     small = Recipe.model_validate(yaml.safe_load(scaled_text(ROOT / "recipes/openthinker.yaml")))
