@@ -45,8 +45,8 @@ demo: setup  ## the main job: the demo recipe, from questions to scores and the 
 	@$(DRIVER)/thoughtline scores show $$($(DRIVER)/thoughtline recipe paths $(RECIPE) scores)
 	@echo; echo "report: $$($(DRIVER)/thoughtline recipe paths $(RECIPE) report)"
 
-containers: .venv/driver/ready  ## the container images, into containers/images/ (VARIANT=cuda, IMAGES="verify data")
-	@$(DRIVER)/python -m thoughtline containers build --variant $(VARIANT) $(IMAGES)
+containers: .venv/driver/ready  ## the container images, into containers/images/ (VARIANT=cuda, BASE=debian, IMAGES="verify data")
+	@$(DRIVER)/python -m thoughtline containers build --variant $(VARIANT) $(if $(BASE),--base $(BASE)) $(IMAGES)
 
 test: setup  ## all tests
 	@tests/run

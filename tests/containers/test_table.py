@@ -4,6 +4,7 @@ import pytest
 import yaml
 from thoughtline.common.environments import ROOT
 from thoughtline.common.errors import UserError
+from thoughtline.containers.cli import plans
 from thoughtline.containers.table import read
 
 IMAGES = ROOT / "containers/images.yaml"
@@ -34,3 +35,14 @@ def test_a_mistake_is_explained(tmp_path, name):
     (tmp_path / "images.yaml").write_text(yaml.safe_dump(data))
     with pytest.raises(UserError, match=message):
         read(tmp_path / "images.yaml")
+
+
+def test_a_variant_stands_on_its_preferred_base_unless_another_is_asked_for():
+    table = read()
+    (chosen,) = plans(table, "cuda", ["train"])
+    assert chosen.variant.docker and chosen.variant.debian is None
+    (other,) = plans(table, "cuda", ["train"], "debian")
+    assert other.variant.debian and other.variant.docker is None
+    assert other.key != chosen.key
+    with pytest.raises(UserError, match=r"--base: variant cpu cannot stand on 'docker'; one of debian"):
+        plans(table, "cpu", [], "docker")

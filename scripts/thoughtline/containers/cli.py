@@ -16,23 +16,27 @@ from .build import Plan, build, is_current
 from .table import Table, read
 
 
-def plans(table: Table, variant: str, names: list[str]) -> list[Plan]:
-    """What to build.
+def plans(table: Table, variant: str, names: list[str], base: str | None = None) -> list[Plan]:
+    """What to build, on the variant's preferred base unless another is asked for.
 
     Raises:
-        UserError: an unknown variant or image.
+        UserError: an unknown variant or image, or a base that the variant has not got.
     """
     if variant not in table.variants:
         raise UserError("--variant", f"there is no variant {variant!r}", f"one of {', '.join(table.variants)}")
     for name in names:
         if name not in table.images:
             raise UserError("IMAGE", f"there is no image {name!r}", f"some of {', '.join(table.images)}")
-    return [Plan(name, table.images[name], variant, table.variants[variant], table) for name in names or table.images]
+    found = table.variants[variant]
+    if base is not None and base not in found.bases:
+        raise UserError("--base", f"variant {variant} cannot stand on {base!r}", f"one of {', '.join(found.bases)}")
+    chosen = found.on(base or found.bases[0])
+    return [Plan(name, table.images[name], variant, chosen, table) for name in names or table.images]
 
 
 def _build(args: argparse.Namespace) -> None:
     table = read()
-    wanted = plans(table, args.variant, args.images)
+    wanted = plans(table, args.variant, args.images, args.base)
     needed = [plan for plan in wanted if args.force or not is_current(plan, args.out)]
     if needed:
         host.check(debian=needed[0].variant.debian is not None)
@@ -64,6 +68,10 @@ def register(verbs: argparse._SubParsersAction) -> None:
     verb = verbs.add_parser("build", help="build images that are missing or no longer what their locks say")
     verb.add_argument("images", nargs="*", metavar="IMAGE", help="names in containers/images.yaml (default: all)")
     verb.add_argument("--variant", default="cpu", help="cpu (runs anywhere) or cuda (NVIDIA GPUs)")
+    verb.add_argument(
+        "--base",
+        help="docker (an image of a registry, by digest) or debian (made here from Debian's packages), where the variant has both",
+    )
     verb.add_argument("--out", type=Path, default=ROOT / "containers/images", help="folder of the images")
     verb.add_argument(
         "--cache", type=Path, default=ROOT / "containers/cache", help="folder for wheels and Debian roots"

@@ -27,16 +27,25 @@ class Debian(Strict):
 
 
 class Variant(Strict):
-    """What the images of a variant stand on: exactly one of `debian` and `docker`."""
+    """What the images of a variant stand on: `docker` where both are given, unless a build asks for the other."""
 
     debian: Debian | None = Field(None, description="A root of Debian packages, made on the host.")
     docker: str | None = Field(None, pattern=DOCKER, description="An image of a registry, named by digest.")
 
     @model_validator(mode="after")
-    def _one(self) -> Variant:
-        if (self.debian is None) == (self.docker is None):
-            raise ValueError("give either debian or docker")
+    def _any(self) -> Variant:
+        if not self.bases:
+            raise ValueError("give debian or docker")
         return self
+
+    @property
+    def bases(self) -> list[str]:
+        """What it can stand on, the preferred one first."""
+        return [name for name in ("docker", "debian") if getattr(self, name) is not None]
+
+    def on(self, base: str) -> Variant:
+        """The variant with this base alone."""
+        return Variant(**{base: getattr(self, base)})
 
 
 class Image(Strict):
