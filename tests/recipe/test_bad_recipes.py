@@ -12,10 +12,12 @@ import yaml
 from thoughtline.common.errors import UserError
 from thoughtline.containers.table import Table
 from thoughtline.machines.schema import Machine
+from thoughtline.recipe.checks.questions import may_share
 from thoughtline.recipe.execution import Execution
 from thoughtline.recipe.load import load
 from thoughtline.recipe.scale import Overlay
 from thoughtline.recipe.schema.recipe import Recipe
+from thoughtline.recipe.schema.sources import Source
 from thoughtline.recipe.wording import PATTERNS
 
 ROOT = Path(__file__).parents[2]
@@ -152,8 +154,17 @@ MISTAKES = {
     ),
     "a benchmark that training contains": (
         change("benchmarks", "math-heldout", "partition", remove=True),
-        r"benchmarks\.math-heldout\.sources\.sums: takes the same rows as questions\.math-train\.sources\.sums",
+        r"benchmarks\.math-heldout\.sources\.sums: may take the same rows as questions\.math-train\.sources\.sums",
     ),
+    "a context longer than the model's": (
+        change("models", "smollm2", "engine", "max_model_len", value=16384),
+        r"models\.smollm2\.engine\.max_model_len: 16384 is longer than the model's context_length, 8192 tokens; at most 8192",
+    ),
+    "a number of questions that cannot be": (
+        change("expect", value={"rows": {"math-train": -5}}),
+        r"expect\.rows\.math-train: -5",
+    ),
+    "replies without a length": (change("expect", value={"replies": {"teacher": 0}}), r"expect\.replies\.teacher"),
     "unknown prompt": (
         change("traces", "teacher", "prompt", value="fewshot"),
         r"traces\.teacher\.prompt: there is no prompt 'fewshot'",
@@ -543,3 +554,32 @@ def test_snakemake_says_it_before_any_job(tmp_path):
     assert "seed: 'many' is not a whole number; write a whole number, say 4" in run.stderr
     assert "Traceback" not in run.stderr and "jobid" not in run.stderr
     assert not (ROOT / tmp_path.name).exists()
+
+
+HUB = {"id": "HuggingFaceH4/MATH-500", "revision": "0" * 39 + "1", "split": "test"}
+
+
+@pytest.mark.parametrize(
+    ("trained", "where", "shared"),
+    [
+        ({**HUB}, {}, True),
+        ({**HUB, "id": "huggingfaceh4/math-500"}, {}, True),
+        ({**HUB, "revision": "0" * 39 + "2"}, {}, True),
+        ({**HUB, "split": "train", "data_files": "test.jsonl"}, {}, True),
+        ({**HUB}, {"level": [5]}, True),
+        ({**HUB, "split": "train"}, {}, False),
+        ({**HUB, "id": "other/data"}, {}, False),
+    ],
+)
+def test_sources_thatmay_share_rows(trained, where, shared):
+    """A benchmark takes all of a split; the training set some selection of the hub."""
+    make = {"licence": "MIT", "credit": "who"}
+    benchmark = Source(hub=HUB, **make)
+    assert may_share(benchmark, Source(hub=trained, where=where, **make)) is shared
+
+
+def test_only_a_column_that_both_name_keeps_sources_apart():
+    make = {"licence": "MIT", "credit": "who", "hub": HUB}
+    easy, hard, topic = ({"level": [1, 2]}, {"level": [5]}, {"topic": ["algebra"]})
+    assert not may_share(Source(where=easy, **make), Source(where=hard, **make))
+    assert may_share(Source(where=easy, **make), Source(where=topic, **make))

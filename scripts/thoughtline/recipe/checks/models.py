@@ -17,6 +17,13 @@ def check_models(recipe: Recipe) -> Iterator[Problem]:
     models = expand(recipe).models
     for name, model in recipe.models.items():
         at = ("models", name)
+        asked = model.engine.max_model_len if model.engine else None
+        if asked and model.context_length and asked > model.context_length:
+            yield (
+                (*at, "engine", "max_model_len"),
+                f"{asked} is longer than the model's context_length, {model.context_length} tokens",
+                f"at most {model.context_length}",
+            )
         if model.base is None:
             continue
         if model.base != name:
