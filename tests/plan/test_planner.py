@@ -88,6 +88,25 @@ def test_a_model_that_does_not_fit_is_refused_with_what_would(tmp_path):
         planned(parse(data, RECIPE), "leonardo", tmp_path)
 
 
+def test_heads_must_be_shared_evenly(tmp_path):
+    data = changed()
+    data["models"]["deepseek-r1"]["engine"]["arguments"] = {"tensor_parallel_size": 3, "pipeline_parallel_size": 8}
+    with pytest.raises(
+        UserError, match=r"tensor_parallel_size: 3 GPUs cannot share 128 attention heads evenly; one of 1, 2, 4, 8, 16"
+    ):
+        planned(parse(data, RECIPE), "leonardo", tmp_path)
+
+
+def test_a_judge_behind_a_service_is_in_the_plan(tmp_path):
+    recipe = load(RECIPE.with_name("openthinker-released.yaml"))
+    judged = [
+        line
+        for line in planned(recipe, "leonardo", tmp_path).lines
+        if any("asks a service" in note for note in line.notes)
+    ]
+    assert {line.key[0] for line in judged} == {"verdicts"} and sum(line.tokens for line in judged) > 0
+
+
 def test_a_training_that_does_not_fit_is_refused_with_what_would(tmp_path):
     data = changed()
     stage = data["models"]["openthinker-32b"]["stages"][0]

@@ -138,7 +138,7 @@ class Planner:
         self._finished(line, place, shards, finished)
         line.rows = self._expected.rows(set_name) * answerer(self.recipe, name, set_name)["samples"] * (1 - line.done)
         judge = judge_of(verifier_of(self.recipe, set_name))
-        if judge and self.recipe.models[judge.model].endpoint is None:
+        if judge:
             replies = Lengths.of(JUDGEMENT, limit=judge.sampling.max_tokens)
             self._generate(line, place, judge.model, line.rows, replies, answerer_name=judge.model)
 
@@ -207,6 +207,13 @@ class Planner:
             line.hours = 0.0
 
     def _must_fit(self, at: str, serving: Serving, gpu: Gpu, longest: float) -> None:
+        heads = serving.architecture.heads
+        if heads % serving.tensor:
+            raise UserError(
+                f"{at}.arguments.tensor_parallel_size",
+                f"{serving.tensor} GPUs cannot share {heads} attention heads evenly",
+                f"one of {', '.join(str(number) for number in range(1, 17) if heads % number == 0)}",
+            )
         why = fits(serving, gpu, longest)
         if why is None:
             return
