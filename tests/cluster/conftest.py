@@ -11,6 +11,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 from boot import daemons, nodes
 from boot.layout import NODES
+from long_runs import KNOWN, Runs, long_run
 from testbed import ROOT, ClusterWorkspace, Workspace, cluster_state, queue, run, wait_for
 
 
@@ -77,18 +78,27 @@ def shortened(workspace):
 
 
 @pytest.fixture(scope="session")
-def on_slurm(tmp_path_factory, tiny_model, images):
+def runs(request, cluster, tiny_model, images, verify_image, tmp_path_factory):
+    """The long runs that the chosen tests look at; all have ended."""
+    made = Runs(cluster, tiny_model, images, verify_image, tmp_path_factory.mktemp)
+    asked = {name for item in request.session.items for name in item.fixturenames}
+    made.make(name for name in KNOWN if name in asked)
+    return made
+
+
+@long_run()
+def on_slurm(runs):
     """The tiny pipeline, run once on the cluster: in images where there are some (make containers), else in .venv/."""
-    workspace = shortened(ClusterWorkspace(tmp_path_factory.mktemp("slurm"), tiny_model, images))
-    workspace.start().succeed(seconds=900)
+    workspace = shortened(ClusterWorkspace(runs.folder("slurm"), runs.model, runs.images))
+    workspace.start().succeed(seconds=1200)
     return workspace
 
 
-@pytest.fixture(scope="session")
-def on_login(tmp_path_factory, tiny_model, images):
+@long_run()
+def on_login(runs):
     """The tiny pipeline, run once without Slurm, in the same images or environments."""
-    workspace = shortened(Workspace(tmp_path_factory.mktemp("local"), tiny_model))
-    workspace.environment |= {"THOUGHTLINE_CONTAINERS": str(images)} if images else {}
-    done = workspace.snakemake(*(("--software-deployment-method", "apptainer") if images else ()))
+    workspace = shortened(Workspace(runs.folder("local"), runs.model))
+    workspace.environment |= {"THOUGHTLINE_CONTAINERS": str(runs.images)} if runs.images else {}
+    done = workspace.snakemake(*(("--software-deployment-method", "apptainer") if runs.images else ()))
     assert done.returncode == 0, done.stdout[-8000:]
     return workspace

@@ -1,6 +1,6 @@
 """What can happen to a job, and to its driver: nothing finished is lost, nobody writes twice, and the end is the same bytes.
 
-All scenarios run at once, for their jobs mostly sleep; each test looks at one of them.
+All scenarios run at once, for their jobs mostly sleep; each test looks at one of them. Two nodes are for those who lose them (FRAGILE).
 """
 
 import contextlib
@@ -13,15 +13,21 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from boot import nodes
-from boot.layout import ACCOUNT
+from boot.layout import ACCOUNT, NODES
+from long_runs import long_run
 from slow_verdicts import ROWS, VERDICTS, SlowVerdicts
-from testbed import ClusterWorkspace, field, run, state, wait_for
+from testbed import FRAGILE, ClusterWorkspace, field, run, state, wait_for
 from thoughtline.common.files import sha256_file
 
 SHARDS = 4
 
 ENOUGH = 4
 """Finished rows after which a job is disturbed."""
+
+
+def all_but(node):
+    """The other nodes, as exclude_nodes takes them."""
+    return ",".join(each for each in NODES if each != node)
 
 
 def timeout(slow):
@@ -43,11 +49,13 @@ def out_of_memory(slow):
     )
     driver = slow.start()
     driver.succeed()
-    return {"driver": driver}
+    first, second = driver.jobs()
+    memory = [int(field(job, "MinMemoryNode").rstrip("M")) for job in (first, second)]
+    return {"driver": driver, "memory": memory, "state": state(first)}
 
 
 def preemption(slow):
-    driver = slow.start("--config", "qos=scavenge", "exclude_nodes=lrdn0001,lrdn0002")
+    driver = slow.start("--config", "qos=scavenge", f"exclude_nodes={all_but('lrdn0003')}")
     job = driver.first_job()
     seen = slow.wait_for_rows(ENOUGH)
     words = ["-A", ACCOUNT, "-p", "boost_usr_prod", "--qos=normal", "-w", "lrdn0003", "--exclusive", "-t", "1"]
@@ -59,14 +67,14 @@ def preemption(slow):
 
 def node_loss(slow, cluster):
     slow.workspace.edit("scripts/thoughtline/common/lease.py", "DEAD = 120.0", "DEAD = 10.0")
-    driver = slow.start("--config", "exclude_nodes=lrdn0001,lrdn0003")
+    driver = slow.start("--config", f"exclude_nodes={all_but('lrdn0002')}")
     job = driver.first_job()
     seen = slow.wait_for_rows(ENOUGH)
     node = field(job, "BatchHost")
     nodes.cut(cluster, node)
     run("scontrol", "update", f"NodeName={node}", "State=DOWN", "Reason=power")
     wait_for("a requeued job", lambda: state(job) == "PENDING")
-    run("scontrol", "update", f"JobId={job}", "ExcNodeList=lrdn0001")
+    run("scontrol", "update", f"JobId={job}", "ExcNodeList=lrdn0001,lrdn0003")
     driver.succeed()
     return {
         "driver": driver,
@@ -190,18 +198,17 @@ SCENARIOS = [
 AT_ONCE = 6
 
 
-@pytest.fixture(scope="module")
-def ran(cluster, verify_image, tmp_path_factory):
+@long_run()
+def ran(runs):
     """Scenario -> what it saw, as a future; beside it the verdicts."""
-    found = {}
-    model = tmp_path_factory.mktemp("no-model")
+    found, cluster = {}, runs.cluster
+    model = runs.folder("no-model")
     with ThreadPoolExecutor(AT_ONCE) as pool:
 
         def go(scenario):
-            image = None if scenario is two_writers else verify_image  # which repeats a job's command outside
-            slow = SlowVerdicts(ClusterWorkspace(tmp_path_factory.mktemp(scenario.__name__), model, image), HUNGRY)
-            # Two nodes are for those who lose them.
-            away = {"exclude_nodes": ["lrdn0002", "lrdn0003"], "execution": {"workers": 1}}
+            image = None if scenario is two_writers else runs.verify_image  # which repeats a job's command outside
+            slow = SlowVerdicts(ClusterWorkspace(runs.folder(scenario.__name__), model, image), HUNGRY)
+            away = {"exclude_nodes": list(FRAGILE), "execution": {"workers": 1}}
             slow.workspace.site(machine="testcluster", account=ACCOUNT, **away)
             seen = scenario(slow, cluster) if scenario in (node_loss, full) else scenario(slow)
             return {**seen, "slow": slow}
@@ -213,14 +220,14 @@ def ran(cluster, verify_image, tmp_path_factory):
     return {scenario: future.result for scenario, future in found.items()}
 
 
-@pytest.fixture(scope="module")
-def undisturbed(ran, tmp_path_factory):
+@long_run(after=("ran",))
+def undisturbed(runs):
     """The bytes that one undisturbed run without Slurm gives, by whether it is in the image: another Python has another fingerprint."""
     made = {}
     for scenario in (timeout, two_writers):
-        slow = ran[scenario]()["slow"]
+        slow = runs["ran"][scenario]()["slow"]
         if slow.in_image not in made:
-            made[slow.in_image] = slow.bytes_without_slurm(tmp_path_factory.mktemp("undisturbed"))
+            made[slow.in_image] = slow.bytes_without_slurm(runs.folder("undisturbed"))
     return made
 
 
@@ -245,9 +252,9 @@ def test_a_job_that_hit_its_limit_is_retried_and_goes_on(ran):
 
 def test_a_job_out_of_memory_gets_more_and_judges_nobody_by_it(ran):
     seen = ran[out_of_memory]()
-    first, second = seen["driver"].jobs()
-    assert int(field(second, "MinMemoryNode").rstrip("M")) == 2 * int(field(first, "MinMemoryNode").rstrip("M"))
-    assert state(first) == "FAILED" and "the job reached its limit" in seen["slow"].told()
+    first, second = seen["memory"]
+    assert second == 2 * first
+    assert seen["state"] == "FAILED" and "the job reached its limit" in seen["slow"].told()
     assert seen["slow"].reused()[1] >= ROWS // 2
 
 

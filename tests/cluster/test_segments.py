@@ -2,7 +2,7 @@
 
 import shutil
 
-import pytest
+from long_runs import long_run
 from testbed import field, wait_for
 
 STUDENT = "models/student-seed1"
@@ -14,10 +14,10 @@ def newest_checkpoint(workspace):
     return max(steps, default=0)
 
 
-@pytest.fixture(scope="module")
-def chain(on_slurm, tmp_path_factory):
+@long_run(after=("on_slurm",))
+def chain(runs):
     """The student of `on_slurm`, trained again, in segments."""
-    workspace = on_slurm.clone(tmp_path_factory.mktemp("chain"))
+    workspace = runs["on_slurm"].clone(runs.folder("chain"))
     for folder in (STUDENT, f"work/{STUDENT}"):
         shutil.rmtree(workspace.path(folder), ignore_errors=True)
     driver = workspace.start(f"results/tiny/{STUDENT}/model.json")

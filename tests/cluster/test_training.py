@@ -13,7 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from boot.layout import ACCOUNT
-from testbed import ROOT, field, run, state, wait_for
+from long_runs import long_run
+from testbed import FRAGILE, ROOT, field, run, state, wait_for
 
 ENDED = {"COMPLETED", "FAILED", "TIMEOUT", "CANCELLED", "NODE_FAIL", "OUT_OF_MEMORY"}
 SETTINGS = {
@@ -34,12 +35,12 @@ STEPS = 24
 """22 rows, 4 a step, 4 epochs."""
 
 
-@pytest.fixture(scope="module")
-def material(tmp_path_factory, tiny_model) -> Path:
+@long_run()
+def material(runs) -> Path:
     """A folder with a base model and a dataset of sums."""
-    folder = tmp_path_factory.mktemp("material")
+    folder = runs.folder("material")
     settings = {
-        "model": "tiny", "hub": None, "package": None, "local": {"path": str(tiny_model)}, "licence": "CC0-1.0",
+        "model": "tiny", "hub": None, "package": None, "local": {"path": str(runs.model)}, "licence": "CC0-1.0",
         "credit": "the tests", "context_length": 1024, "code": "0", "environment": {"lock": "0"},
     }  # fmt: skip
     thoughtline = [ROOT / ".venv/driver/bin/python", "-m", "thoughtline"]
@@ -77,7 +78,18 @@ class Training:
         script.write_text(
             "\n".join(["#!/bin/bash", "unset THOUGHTLINE_CONTAINERS", *lines, f"exec {shlex.join(map(str, words))}\n"])
         )
-        place = ["-A", ACCOUNT, "-p", "boost_usr_prod", f"-N{nodes}", f"-n{nodes}", "-t", str(minutes)]
+        place = [
+            "-A",
+            ACCOUNT,
+            "-p",
+            "boost_usr_prod",
+            "-x",
+            ",".join(FRAGILE),
+            f"-N{nodes}",
+            f"-n{nodes}",
+            "-t",
+            str(minutes),
+        ]
         options = ["--mem=4000", "--no-requeue", "--open-mode=append", "-o", str(self.log), "-D", str(ROOT)]
         return run("sbatch", "--parsable", *place, *options, str(script))
 
@@ -111,18 +123,37 @@ class Training:
         return [json.loads(line)["loss"] for line in lines]
 
 
-@pytest.fixture(scope="module")
-def alone(material, tmp_path_factory) -> Training:
+@long_run(after=("material",))
+def alone(runs) -> Training:
     """Two ranks on one node, undisturbed."""
-    training = Training(material, tmp_path_factory.mktemp("alone"))
+    training = Training(runs["material"], runs.folder("alone"))
     training.succeed(training.submit(1))
     return training
 
 
-def test_a_checkpoint_of_two_nodes_goes_on_on_one_process(material, alone, tmp_path):
-    training = Training(material, tmp_path)
+@long_run(after=("material",))
+def moved(runs) -> Training:
+    """Two ranks on two nodes, stopped, and gone on with by one on one."""
+    training = Training(runs["material"], runs.folder("moved"))
     training.interrupt(training.submit(2), after=2)
     training.succeed(training.submit(1, "--processes", "1"))
+    return training
+
+
+@long_run(after=("material",))
+def killed(runs) -> list[int]:
+    """Two ranks on two nodes whose launcher is killed: how many of them lived before and live in the end."""
+    training = Training(runs["material"], runs.folder("killed"))
+    job = training.submit(2, epochs=500.0)
+    wait_for("steps", lambda: training.steps() >= 1 or state(job) in ENDED, 400)
+    before = ranks_of(training)
+    run("scancel", "--batch", "--signal=KILL", job)
+    wait_for("the end of all ranks", lambda: ranks_of(training) == 0, 60)
+    return [before, ranks_of(training)]
+
+
+def test_a_checkpoint_of_two_nodes_goes_on_on_one_process(moved, alone):
+    training = moved
     assert "written by 2 ranks, on 1" in training.log.read_text()
     assert training.losses() == pytest.approx(alone.losses(), rel=1e-6)
     first, second = training.summary()["segments"]
@@ -140,13 +171,8 @@ def test_in_containers_on_two_nodes_then_on_one(material, alone, images, tmp_pat
     assert training.losses() == pytest.approx(alone.losses(), rel=1e-6)
 
 
-def test_ranks_of_the_other_node_die_with_the_launcher(material, tmp_path):
-    training = Training(material, tmp_path)
-    job = training.submit(2, epochs=500.0)
-    wait_for("steps", lambda: training.steps() >= 1 or state(job) in ENDED, 400)
-    assert ranks_of(training) == 2
-    run("scancel", "--batch", "--signal=KILL", job)
-    wait_for("the end of all ranks", lambda: ranks_of(training) == 0, 60)
+def test_ranks_of_the_other_node_die_with_the_launcher(killed):
+    assert killed == [2, 0]
 
 
 def ranks_of(training: Training) -> int:

@@ -10,7 +10,7 @@ from string import Template
 
 LOGIN = "login01"
 LOGIN_ADDRESS = "10.77.0.1"
-NODES = ("lrdn0001", "lrdn0002", "lrdn0003")
+NODES = ("lrdn0001", "lrdn0002", "lrdn0003", "lrdn0004", "lrdn0005")
 GPUS = 4
 ACCOUNT = "iscrc_test"
 HIERARCHIES = ("freezer", "memory", "cpuacct")
