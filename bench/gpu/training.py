@@ -1,4 +1,4 @@
-"""Training by the pipeline's own command on a GPU: tokens a second, share of the GPU's peak, repeatability, resuming.
+"""Training by the pipeline's own command on a GPU: tokens a second, memory, repeatability, resuming.
 
 `python -m bench.gpu.training MODEL.json --steps 8 --max-length 16384 --packing --out OUT.json [--twice] [--interrupt] [--offload]`
 """
