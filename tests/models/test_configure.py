@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import pytest
 from conftest import train_settings
-from thoughtline.models.configure import accumulation_steps, attention, deepspeed_config, schedule, sft_arguments
+from thoughtline.common.errors import UserError
+from thoughtline.models import order
+from thoughtline.models.configure import (
+    accumulation_steps,
+    attention,
+    check_steps,
+    deepspeed_config,
+    schedule,
+    sft_arguments,
+)
 
 
 def test_gradients_are_accumulated_up_to_the_global_batch():
@@ -75,3 +84,44 @@ def test_plain_attention_only_for_short_rows_on_cpu():
     assert attention(train_settings(max_length=512), "cpu") == "eager"
     assert attention(train_settings(max_length=16384), "cpu") == "sdpa"
     assert attention(train_settings(max_length=512), "cuda") == "sdpa"
+
+
+def learning_rates(settings, steps, folder):
+    """The learning rate of each step, by the trainer's own schedule."""
+    import torch
+    from transformers import get_scheduler
+    from trl import SFTConfig
+
+    arguments = sft_arguments(settings, str(folder), "cpu", 1)
+    del arguments["deepspeed"]
+    config = SFTConfig(**arguments)
+    optimizer = torch.optim.SGD([torch.zeros(1)], lr=config.learning_rate)
+    chosen = get_scheduler(
+        config.lr_scheduler_type,
+        optimizer,
+        config.get_warmup_steps(steps),
+        steps,
+        scheduler_specific_kwargs=config.lr_scheduler_kwargs,
+    )
+    rates = []
+    for _ in range(steps):
+        rates.append(chosen.get_last_lr()[0])
+        optimizer.step()
+        chosen.step()
+    return rates
+
+
+@pytest.mark.parametrize(("kind", "floor"), [("cosine", 0.0), ("cosine", 0.1), ("linear", 0.0), ("constant", 0.0)])
+@pytest.mark.parametrize("warmup", [0.0, 0.02, 0.5, 0.99])
+def test_a_training_that_would_learn_nothing_is_refused_and_no_other(tmp_path, kind, floor, warmup):
+    settings = train_settings(schedule=kind, min_learning_rate_ratio=floor, warmup_ratio=warmup)
+    for steps in (1, 2, 3):
+        if any(learning_rates(settings, steps, tmp_path)):
+            check_steps(settings, steps, steps)
+        else:
+            with pytest.raises(UserError, match="the student would be its base"):
+                check_steps(settings, steps, steps)
+
+
+def test_steps_of_whole_and_of_begun_epochs():
+    assert [order.steps_of(5, 2, epochs) for epochs in (1, 2, 1.5, 0.1)] == [3, 6, 5, 1]

@@ -16,6 +16,7 @@ from thoughtline.models.artifact import read_model
 from thoughtline.models.conversation import read_conversations
 from thoughtline.models.hardware import Node, choose_device, read_nodes, this_node
 from thoughtline.models.train import check, header, prepare_work
+from training_run import finish, start
 
 GOOD = {"system": None, "conversations": turns("one", "two")}
 BASE = {"name": "tiny", "context_length": 256}
@@ -126,6 +127,15 @@ def test_the_command_says_it_in_one_line_and_leaves_no_output(tmp_path, base):
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1 and "has no rows" in done.stderr
     assert not (tmp_path / "student").exists()
+
+
+def test_a_training_of_one_step_that_is_all_warm_up_is_refused(tmp_path, base, dataset):
+    more = {"epochs": 1.0, "global_batch": 22, "ranks": 1}
+    code, output = finish(start(base, dataset, tmp_path / "student", tmp_path / "work", **more))
+    (said,) = [line for line in output.splitlines() if line.startswith("error:")]
+    assert code == 2 and "training of student on sums: 22 sequences, 22 a step, for 1 epochs make one step" in said
+    assert "warmup_ratio 0.1" in said and "use a smaller global_batch, more rows or epochs" in said
+    assert not (tmp_path / "student" / "model.json").exists()
 
 
 def whole_checkpoint(run: Path, step: int) -> Path:

@@ -440,6 +440,7 @@ KINDS = [
     (change("traces", "teacher", "sampling", "top_p", value=0), r"top_p: 0 is too small; more than 0"),
     (change("targets", "evaluate", value=[]), r"targets\.evaluate: is empty; give one or more"),
     (change("targets", "benchmarks", value="some"), r"targets\.benchmarks: 'some' cannot stand here; write a list or 'all'"),
+    (change(*STAGE, "epochs", value=10000), r"epochs: 10000 is too large; at most 100"),
     (change(*STAGE, "learning_rate", value=1), r"learning_rate: 1 is too large; less than 1"),
     (change(*STAGE, "packing", value="maybe"), r"packing: 'maybe' is not true or false; write true or false"),
     (change(*STAGE, "betas", value=[0.9]), r"betas\.1: is missing: the list has too few entries; add it"),

@@ -1,6 +1,9 @@
 """A recipe scaled down: the same graph and targets, small in everything that takes time."""
 
 import json
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -195,3 +198,11 @@ def test_an_overlay_without_the_domain(tmp_path):
         UserError, match=r"overlay\.yaml:\d+: standins\.(math|chat)\.trian: unknown key; did you mean 'train'"
     ):
         scaled_text(ROOT / "recipes/openthinker.yaml", path)
+
+
+def test_the_command_to_run_next_can_be_pasted_into_a_shell(tmp_path):
+    out = tmp_path / "my recipes" / "small.yaml"
+    words = ["recipe", "scale", str(ROOT / "recipes/demo.yaml"), "--out", str(out)]
+    done = subprocess.run([sys.executable, "-m", "thoughtline", *words], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    assert shlex.split(done.stdout)[-1] == f"recipe={out}"

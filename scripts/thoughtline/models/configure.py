@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..common.errors import UserError
+
 Settings = dict[str, Any]
 
 EAGER_LENGTH = 1024
@@ -22,6 +24,28 @@ def attention(settings: Settings, device: str) -> str:
     4.8 with the plain one, whose square matrices need too much memory beyond EAGER_LENGTH.
     """
     return "eager" if device == "cpu" and settings["max_length"] <= EAGER_LENGTH else "sdpa"
+
+
+def check_steps(settings: Settings, sequences: int, steps: int) -> None:
+    """Refuse a training of `steps` steps, all at learning rate 0: its student would be its base.
+
+    The warm-up rises from 0 and is rounded up to whole steps (transformers' schedules), so its first step learns nothing.
+
+    Args:
+        sequences: rows of an epoch, packed where the settings say so.
+
+    Raises:
+        UserError: there is no other step.
+    """
+    if steps > 1 or not settings["warmup_ratio"]:
+        return
+    raise UserError(
+        f"training of {settings['model']} on {settings['dataset']}",
+        f"{sequences} sequences, {settings['global_batch']} a step, for {settings['epochs']:g} epochs make one step, which is"
+        f" the first of the warm-up (warmup_ratio {settings['warmup_ratio']:g}) and has learning rate 0: the student would"
+        " be its base",
+        "use a smaller global_batch, more rows or epochs, or warmup_ratio: 0",
+    )
 
 
 def schedule(settings: Settings) -> dict[str, Any]:

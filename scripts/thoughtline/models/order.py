@@ -8,6 +8,7 @@ token, so that no row counts twice and none is left out.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -44,6 +45,11 @@ def tokens_seen(lengths: Sequence[int], global_batch: int, seed: int, steps: int
         for first in range(0, len(order), global_batch):
             found.append(sum(lengths[row] for row in order[first : first + global_batch]))
     return list(itertools.accumulate(found[:steps]))
+
+
+def steps_of(rows: int, global_batch: int, epochs: float) -> int:
+    """Optimiser steps of `epochs` passes over the rows; one that was begun counts as one."""
+    return math.ceil(epochs * -(-rows // global_batch))
 
 
 def epochs_seen(rows: int, global_batch: int, step: int) -> float:

@@ -25,7 +25,7 @@ from ..common.errors import EXIT_BAD_INPUT, UserError
 from ..common.files import read_json, write_json
 from . import order, universal
 from .checkpoints import mark_complete
-from .configure import attention, sft_arguments
+from .configure import attention, check_steps, sft_arguments
 from .conversation import read_conversations
 from .encode import IGNORED, encode_all
 
@@ -253,6 +253,8 @@ def train(plan: dict[str, Any], work: Path) -> None:
         train_dataset=Dataset.from_list(rows),
         callbacks=[control_callback(work, settings["save_steps"], plan["save_first"])],
     )
+    sequences = len(trainer.lengths)
+    check_steps(settings, sequences, order.steps_of(sequences, trainer.global_batch, settings["epochs"]))
     loaded = time.time()
     trainer.train(resume_from_checkpoint=plan["checkpoint"])
     trained, state = time.time(), trainer.state
@@ -278,8 +280,8 @@ def train(plan: dict[str, Any], work: Path) -> None:
             facts = {
                 **counts,
                 "steps": state.global_step,
-                "epochs": order.epochs_seen(len(trainer.lengths), trainer.global_batch, state.global_step),
-                "sequences": len(trainer.lengths),
+                "epochs": order.epochs_seen(sequences, trainer.global_batch, state.global_step),
+                "sequences": sequences,
                 "tokens_in_rows": sum(len(row["input_ids"]) for row in rows),
                 "trained_tokens_in_rows": sum(label != IGNORED for row in rows for label in row["labels"]),
             }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 from pathlib import Path
 
 import yaml
@@ -105,7 +106,7 @@ def _scale(args: argparse.Namespace) -> None:
         return
     write_text(args.out, text)
     load(args.out)
-    print(f"{args.out}: run it with snakemake --profile profiles/local --config recipe={args.out}")
+    print(f"{args.out}: run it with snakemake --profile profiles/local --config {shlex.quote(f'recipe={args.out}')}")
 
 
 def _reference(args: argparse.Namespace) -> None:

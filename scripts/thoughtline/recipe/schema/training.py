@@ -22,7 +22,7 @@ class Stage(Strict):
 
     method: Literal["sft"] = Field("sft", description="Supervised fine-tuning.")
     dataset: Name = Field(description="A dataset of this recipe.")
-    epochs: float = Field(gt=0, description="Passes over the dataset.")
+    epochs: float = Field(gt=0, le=100, description="Passes over the dataset; more than 100 are a slip.")
     learning_rate: float = Field(gt=0, lt=1, description="Peak learning rate.")
     schedule: Literal["cosine", "linear", "constant"] = Field("cosine", description="After the warm-up.")
     min_learning_rate_ratio: float = Field(0.0, ge=0, lt=1, description="Cosine ends at this share of the peak.")
