@@ -7,6 +7,8 @@ import shutil
 import sys
 from pathlib import Path
 
+from snakemake_interface_common.exceptions import ApiError
+
 from thoughtline.common.errors import UserError
 from thoughtline.machines import images, launch, segments
 from thoughtline.machines.demands import Demands, has_internet
@@ -20,6 +22,16 @@ from thoughtline.recipe.execution import Execution, check_files, site_settings, 
 from thoughtline.recipe.load import load
 from thoughtline.recipe.paths import Paths
 
+
+class Refused(ApiError):
+    """What is wrong in what was given, and what would be right.
+
+    Snakemake shows such an exception as one line, unless it finds the lines of these rules that it came through, which would say nothing to whoever reads it.
+    """
+
+    __traceback__ = None
+
+
 try:
     if workflow.is_main_process:
         check_files(workflow.configfiles)
@@ -32,7 +44,7 @@ try:
     PLACER = Placer(MACHINE, CONFIG.qos, CONFIG.account, CONFIG.exclude_nodes)
     PLACER.check(DEMANDS.needed(PATHS))
 except UserError as error:
-    raise WorkflowError(f"{error}") from None
+    raise Refused(f"{error}") from None
 
 EXECUTION = CONFIG.execution
 ON_CLUSTER = MACHINE.is_slurm
