@@ -23,6 +23,13 @@ def test_nothing_made_yet(tree, written):
     assert "questions/sums/0001.parquet" in page.text
 
 
+def test_what_the_targets_do_not_need_is_not_missed(tree, written):
+    recipe = {**RECIPE, "targets": {"evaluate": ["base", "verified"]}}
+    text = Page(written(tree, recipe)).text
+    assert "datasets/kept/rows.parquet" in text and "models/verified-seed2/model.json" in text
+    assert "datasets/raw/" not in text and "models/unverified-seed" not in text
+
+
 def test_questions_alone(tree, written):
     tree.curate("sums")
     page = Page(written(tree))

@@ -1,7 +1,8 @@
 """What a run has left on disk, as plain tables: the only part of the report that knows where files are.
 
 Only what the recipe names is read, so leftovers of an earlier recipe cannot slip into the report. A file that is not
-there is noted in `Results.missing` and left out; a file that is there and cannot be read is an error.
+there is left out, and noted in `Results.missing` where the targets are made from it; a file that is there and cannot be
+read is an error.
 """
 
 from __future__ import annotations
@@ -72,7 +73,7 @@ class Results:
     sidecars: dict[str, dict[str, Any]] = field(default_factory=dict)  # artifact, relative to root -> sidecar
     benchmarks: list[dict[str, Any]] = field(default_factory=list)  # rows of Snakemake's benchmark files
     plan: dict[str, Any] | None = None  # what `thoughtline plan --keep` predicted of this run
-    missing: list[str] = field(default_factory=list)  # what the recipe names and nobody has made yet
+    missing: list[str] = field(default_factory=list)  # what the targets are made from and nobody has made yet
     files: list[Path] = field(default_factory=list)  # what was read
 
     def set_of(self, name: str) -> QuestionSet | Benchmark:
@@ -86,12 +87,13 @@ class Results:
             for number in range(self.set_of(set_name).shards)
         ]
 
-    def take(self, path: Path) -> bool:
-        """Whether `path` is there; notes it as read, or as missing."""
+    def take(self, path: Path, needed: bool = True) -> bool:
+        """Whether `path` is there; notes it as read, or, if it is needed, as missing."""
         if path.is_file():
             self.files.append(path)
             return True
-        self.missing.append(path.relative_to(self.root).as_posix())
+        if needed:
+            self.missing.append(path.relative_to(self.root).as_posix())
         return False
 
 
@@ -147,20 +149,25 @@ def answerers(recipe: Recipe) -> Iterator[tuple[str, str, int]]:
 
 
 def _read_questions(results: Results) -> None:
+    needed = Paths(results.recipe, "").sets_in_use()
     for name in [*results.recipe.questions, *evaluated_on(results.recipe)]:
-        paths = [path for path in results.shards("questions", name) if results.take(path)]
+        paths = [path for path in results.shards("questions", name) if results.take(path, name in needed)]
         if paths:
             results.questions[name] = _table(paths, QUESTIONS, QUESTION_COLUMNS)
 
 
 def _read_answers(results: Results) -> None:
-    runs = Paths(results.recipe, "").judged_runs()
+    paths = Paths(results.recipe, "")
+    runs, used = paths.judged_runs(), paths.runs_in_use()
     for name, set_name, samples in answerers(results.recipe):
-        traces = [path for path in results.shards(f"traces/{name}", set_name) if results.take(path)]
+        needed = set_name in results.recipe.benchmarks or (name, set_name) in used
+        traces = [path for path in results.shards(f"traces/{name}", set_name) if results.take(path, needed)]
         if not traces:
             continue
         wanted = name in runs or set_name in results.recipe.benchmarks
-        verdicts = [path for path in results.shards(f"verdicts/{name}", set_name) if wanted and results.take(path)]
+        verdicts = [
+            path for path in results.shards(f"verdicts/{name}", set_name) if wanted and results.take(path, needed)
+        ]
         rows = _table(traces, TRACES, TRACE_COLUMNS)
         judged = _table(verdicts, VERDICTS, VERDICT_COLUMNS) if verdicts else None
         if judged is not None:
@@ -180,21 +187,23 @@ def _read_answers(results: Results) -> None:
 
 
 def _read_datasets(results: Results) -> None:
+    used = Paths(results.recipe, "").datasets_in_use() or results.recipe.datasets
     for name in results.recipe.datasets:
         folder = results.root / "datasets" / name
         tables = {
             key: pq.read_table(path).to_pandas()
             for key in ("rows", "dropped")
-            if results.take(path := folder / f"{key}.parquet")
+            if results.take(path := folder / f"{key}.parquet", name in used)
         }
         if "rows" in tables:
             results.datasets[name] = tables
 
 
 def _read_models(results: Results) -> None:
+    used = Paths(results.recipe, "").models_in_use()
     for name, model in results.recipe.models.items():
         folder = results.root / "models" / name
-        if model.endpoint is not None or not results.take(folder / "model.json"):
+        if model.endpoint is not None or not results.take(folder / "model.json", name in used):
             continue
         steps, summary = [], {}
         if model.base is not None:
