@@ -38,7 +38,8 @@ def workspace(tmp_path_factory, tiny_model):
         "context_length": 1024,
         "engine": {"dtype": "float32", "max_model_len": 1024, "chunked_prefill": False},
     }
-    overlay["training"] |= {"max_length": 1000, "save_steps": 100}
+    # A few rows, packed, are one step an epoch, and the first step of a warm-up learns nothing.
+    overlay["training"] |= {"epochs": 1.5, "max_length": 1000, "save_steps": 100}
     # Questions of a file in every domain: each task of reasoning-gym costs seconds to import.
     words = {
         kind: {**rows, "fields": {"problem": "problem", "answer": "answer"}}
@@ -99,6 +100,6 @@ def test_the_whole_graph_runs_on_tiny_inputs(workspace, release):
         manifest = read_json(root / f"models/{model}/model.json")
         assert manifest["name"] == model and (root / f"models/{model}/training.json").is_file()
     page = (root / "report/index.html").read_text()
-    assert "Rows do not add up" not in page
+    assert "Rows do not add up" not in page and not re.search("of this recipe (is|are) not there", page)
     for name in recipe.drafts:
         assert read_json(paths.draft(name))["questions"] > 0
