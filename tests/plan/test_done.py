@@ -148,6 +148,11 @@ def test_a_probe_asks_published_weights_only_and_on_a_cluster_one_set_each():
     assert sorted(there.trained) == ["openthinker-32b", "openthinker-7b"]
 
 
+def test_a_probes_few_steps_are_not_spent_on_a_warm_up():
+    settings = {"epochs": 3.0, "warmup_ratio": 0.1, "save_steps": 8, "learning_rate": 1e-5}
+    assert choice.training_settings(settings) | {"save_steps": 8} == settings | {"epochs": 1.0, "warmup_ratio": 0.0}
+
+
 def test_a_sample_is_at_most_half_of_a_shard(tmp_path):
     write_rows(tmp_path / "all.parquet", [question(number) for number in range(10)], QUESTIONS, ["question_id"])
     assert probe.sample(tmp_path / "all.parquet", 3, tmp_path / "some.parquet") == 3

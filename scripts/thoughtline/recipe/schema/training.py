@@ -26,7 +26,9 @@ class Stage(Strict):
     learning_rate: float = Field(gt=0, lt=1, description="Peak learning rate.")
     schedule: Literal["cosine", "linear", "constant"] = Field("cosine", description="After the warm-up.")
     min_learning_rate_ratio: float = Field(0.0, ge=0, lt=1, description="Cosine ends at this share of the peak.")
-    warmup_ratio: float = Field(0.0, ge=0, lt=1, description="Share of the steps.")
+    warmup_ratio: float = Field(
+        0.0, ge=0, lt=1, description="Share of the steps, rounded up to whole ones; the first has learning rate 0."
+    )
     global_batch: int = Field(ge=1, description="Rows an optimiser step, over all ranks.")
     micro_batch: int = Field(1, ge=1, description="Rows a rank holds at once.")
     max_length: int = Field(ge=8, description="Cutoff in tokens.")
