@@ -219,18 +219,18 @@ class Tree:
         for file in ("model.json", "training.jsonl", "training.json") if base else ("model.json",):
             self.sidecar(folder / file, {"in": rows, "out": rows, "dropped": {}}, "2025-02-03T04:08:01+00:00", name)
 
-    def score(self, model: str, benchmark: str) -> dict[str, Any]:
+    def score(self, model: str, benchmark: str, samples: int = 2) -> dict[str, Any]:
         shards = [f"{benchmark}/0000.parquet"]
         paths = [
             [self.root / folder / shard for shard in shards]
             for folder in ("questions", f"traces/{model}", f"verdicts/{model}")
         ]
-        asked = read(*paths, samples=2)
+        asked = read(*paths, samples=samples)
         out = self.root / "scores" / model / f"{benchmark}.json"
-        score = summarise(asked, model, {"benchmark": benchmark, "samples": 2})
+        score = summarise(asked, model, {"benchmark": benchmark, "samples": samples})
         write_rows(out.with_suffix(".questions.parquet"), question_rows(asked), QUESTION_SCORES, ["question_id"])
         write_json(out, score)
-        self.sidecar(out, {"in": 2 * len(asked), "out": 2 * len(asked), "dropped": {}})
+        self.sidecar(out, {"in": samples * len(asked), "out": samples * len(asked), "dropped": {}})
         return score
 
     def benchmarks(self) -> None:

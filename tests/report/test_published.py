@@ -4,6 +4,7 @@ import copy
 import csv
 
 import pytest
+from pydantic import ValidationError
 from report_page import Page
 from report_tree import RECIPE
 from thoughtline.recipe.schema.evaluation import PublishedScore
@@ -90,6 +91,39 @@ def test_page_and_table_show_them(tree, written, recipe):
         table = list(csv.DictReader(stream))
     assert float(table[0]["mean"]) == score["mean"] and table[0]["conclusion"] == "different"
     assert table[1]["mean"] == table[1]["conclusion"] == ""
+
+
+def test_a_majority_vote_is_held_against_a_vote_of_as_many_answers_alone(tree, written, recipe):
+    for name in recipe["benchmarks"]:
+        tree.curate(name)
+    tree.answer("base", "sums-heldout", 3, 0.5)
+    vote = tree.score("base", "sums-heldout", 3)["majority_vote"]
+    tree.answer("base", "school-heldout", 3, 0.8)
+    tree.score("base", "school-heldout", 3)
+    scores = recipe["published"]["scores"]["base"]
+    scores["sums-heldout"] |= {"runs": 3, "majority_vote": 100 * vote["mean"]}
+    scores["school-heldout"] |= {"runs": 64, "majority_vote": 80.0}
+    recipe["evaluation"]["samples"] = 3
+    page = Page(written(tree, recipe))
+    rows = page.table("model", "benchmark", "here", "published")[:4]
+    assert [row[1] for row in rows] == [
+        "sums-heldout",
+        "sums-heldout majority vote of 3",
+        "school-heldout",
+        "school-heldout majority vote of 64",
+    ]
+    assert rows[1][2].startswith(f"{100 * vote['mean']:.1f}") and rows[1][4].startswith("0.0")
+    assert rows[0][2] != rows[1][2]
+    assert rows[3][2] == "–" and rows[3][5].startswith("no vote of as many here")
+    with open(tree.root / "report/tables/published.csv", encoding="utf-8", newline="") as stream:
+        table = list(csv.DictReader(stream))
+    assert [row["metric"] for row in table[:2]] == ["accuracy", "majority vote"]
+    assert float(table[1]["mean"]) == vote["mean"] and float(table[1]["low"]) == vote["interval"][0]
+
+
+def test_a_published_majority_vote_says_of_how_many_answers():
+    with pytest.raises(ValidationError, match="needs `runs`, at least 3"):
+        published(50.0, majority_vote=60.0)
 
 
 def test_a_note_on_published_scores_stands_above_them(tree, written, recipe):

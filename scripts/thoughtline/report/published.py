@@ -10,16 +10,22 @@ MOVER's (Zou and Donner 2008, Statistics in Medicine 27:1693): distances to the 
   hundreds of questions, and no score of thirty can be reproduced in this sense.
 - different: the interval does not hold 0.
 - not distinguishable: anything else.
+
+A published majority vote (cons@k) is held against the run's own vote of as many answers, and against nothing else.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 from ..recipe.schema.evaluation import PublishedScore
 from ..scores.statistics import Z, wilson
 from .collect import Results
+
+VOTE = "majority vote"
+"""Metric of a published majority vote; of all other scores it is "accuracy"."""
 
 
 def compared(own: dict[str, Any], published: PublishedScore, margin: float) -> dict[str, Any]:
@@ -51,8 +57,27 @@ def compared(own: dict[str, Any], published: PublishedScore, margin: float) -> d
     }
 
 
+def _vote(cell: dict[str, Any], runs: int) -> dict[str, Any] | None:
+    """The run's own majority vote of so many answers, as `compared` wants it; None where it has none."""
+    vote = cell["majority_vote"]
+    if vote is None or vote["k"] != runs:
+        return None
+    low, high = vote["interval"]
+    return {"mean": vote["mean"], "low": low, "high": high, "questions": cell["questions"], "samples": runs}
+
+
+def _metrics(
+    published: PublishedScore, cell: dict[str, Any] | None
+) -> Iterator[tuple[str, PublishedScore, dict[str, Any] | None]]:
+    """What was published of a model on a benchmark: metric, score, and the run's own score in the same metric."""
+    yield "accuracy", published, cell
+    if published.majority_vote is not None:
+        vote = published.model_copy(update={"score": published.majority_vote})
+        yield VOTE, vote, _vote(cell, published.runs) if cell else None
+
+
 def published_rows(results: Results, scores: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """One row a published score of a model that is evaluated, in the recipe's order: model, benchmark, runs, source, own score and the comparison.
+    """One row a published score of a model that is evaluated, in the recipe's order: model, benchmark, metric, runs, source, own score and the comparison.
 
     Args:
         scores: scoreboard.score_rows(). Where a score is not there yet, `mean`, the difference and the conclusion are None.
@@ -61,19 +86,19 @@ def published_rows(results: Results, scores: list[dict[str, Any]]) -> list[dict[
     if recipe.published is None:
         return []
     cells = {row["name"]: row["cells"] for row in scores}
+    nothing = dict.fromkeys(("published_low", "published_high", "difference", "difference_low", "difference_high"))
     found = []
     for model, by_benchmark in recipe.published.scores.items():
         if model not in cells:
             continue
         for benchmark, published in by_benchmark.items():
-            own = cells.get(model, {}).get(benchmark)
-            row = {"model": model, "benchmark": benchmark, "published_runs": published.runs, "source": published.source}
-            row |= {key: own[key] if own else None for key in ("mean", "low", "high", "questions", "samples")}
-            nothing = dict.fromkeys(
-                ("published_low", "published_high", "difference", "difference_low", "difference_high")
-            )
-            comparison = compared(own, published, recipe.published.margin) if own else nothing | {"conclusion": None}
-            found.append(row | {"published": published.score / 100} | comparison)
+            cell = cells[model].get(benchmark)
+            for metric, score, own in _metrics(published, cell):
+                row = {"model": model, "benchmark": benchmark, "metric": metric, "published_runs": score.runs}
+                row |= {"source": score.source, "published": score.score / 100, "scored": cell is not None}
+                row |= {key: own[key] if own else None for key in ("mean", "low", "high", "questions", "samples")}
+                comparison = compared(own, score, recipe.published.margin) if own else nothing | {"conclusion": None}
+                found.append(row | comparison)
     return found
 
 

@@ -56,6 +56,7 @@ def _one(score: dict[str, Any]) -> dict[str, Any]:
         "samples": score["samples"],
         "truncated_share": score["truncated_share"],
         "flags": score["flags"],
+        "majority_vote": score["majority_vote"],
     }
 
 
@@ -81,6 +82,7 @@ def _pooled(results: Results, models: list[str], benchmark: str) -> dict[str, An
         "samples": sum(score["samples"] for score in scores),
         "truncated_share": mean(score["truncated_share"] for score in scores),
         "flags": [],
+        "majority_vote": None,  # several models do not vote together
     }
 
 
@@ -90,7 +92,7 @@ def score_rows(results: Results) -> list[dict[str, Any]]:
     Returns:
         {"name", "group" (None unless a seed of one), "seeds" (of a group, else 0), "cells": {benchmark: cell or None},
         "macro": cell or None}; a cell has mean, standard_error, low, high as shares, questions, and (benchmarks only)
-        samples, truncated_share, flags. Macro averages need every benchmark.
+        samples, truncated_share, flags, majority_vote (as in the score file; None for a group). Macro averages need every benchmark.
     """
     benchmarks, rows = judged_on(results.recipe), []
     for name in results.recipe.targets.evaluate:

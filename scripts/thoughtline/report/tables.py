@@ -26,7 +26,7 @@ AGREEMENT = [
     "kept_parser", "kept_judge", "kept_either", "kept_both", "kept_undecided",
 ]  # fmt: skip
 PUBLISHED = [
-    "model", "benchmark", "mean", "low", "high", "questions", "samples", "published", "published_low", "published_high",
+    "model", "benchmark", "metric", "mean", "low", "high", "questions", "samples", "published", "published_low", "published_high",
     "published_runs", "difference", "difference_low", "difference_high", "conclusion", "source",
 ]  # fmt: skip
 FUNNEL = ["verb", "set", "by", "kind", "what", "rows"]

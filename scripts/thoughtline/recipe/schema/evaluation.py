@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from .base import Name, Strict
 from .generation import Sampling
 from .questions import QuestionSet
+
+MIN_VOTES = 3
+"""Fewest answers a question that have a majority vote, as in scores/score.py."""
 
 
 class Evaluation(Strict):
@@ -50,6 +53,20 @@ class PublishedScore(Strict):
     source: str = Field(description="Where it was published, with a link.", min_length=1)
     runs: int = Field(1, ge=1, description="Runs a question that it is the mean of.")
     questions: int | None = Field(None, ge=1, description="Questions; default: as many as the benchmark has here.")
+    majority_vote: float | None = Field(
+        None,
+        ge=0,
+        le=100,
+        description="Accuracy of the majority of `runs` answers a question (cons@k, maj@k), percent, where that was published too.",
+    )
+
+    @model_validator(mode="after")
+    def _enough_to_vote(self) -> Self:
+        if self.majority_vote is not None and self.runs < MIN_VOTES:
+            raise ValueError(
+                f"`majority_vote` needs `runs`, at least {MIN_VOTES}: of how many answers it is the majority"
+            )
+        return self
 
 
 class Published(Strict):
