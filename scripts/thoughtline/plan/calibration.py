@@ -136,6 +136,11 @@ class Row:
     facts: dict[str, Any]
 
     @property
+    def fitted(self) -> bool:
+        """False for a run that is shown, and no part of the fit."""
+        return bool(self.facts.get("fitted", True))
+
+    @property
     def error(self) -> float:
         """Relative, of `predicted`."""
         return self.predicted / self.published - 1
@@ -151,18 +156,21 @@ def calibrate() -> tuple[Rates, tuple[Row, ...]]:
     """The rates, and the table with the error of each run, fitted and left out.
 
     The spread is the root mean square of log(predicted / published) over the runs left out: what to expect of a run that nobody has measured.
+    A run with `fitted: false` counts neither for the rates nor for the spread.
     """
     rows: list[Row] = []
     chosen, spreads = [], []
     for (kind, of, grid), runs in zip(GROUPS, published(), strict=True):
-        fitted = _fit(runs, grid, of)
+        known = [run for run in runs if run.facts.get("fitted", True)]
+        fitted = _fit(known, grid, of)
         own = []
         for run in runs:
             group = run.facts.get("group", run.name)
-            others = _fit([each for each in runs if each.facts.get("group", each.name) != group], grid, of)
+            others = _fit([each for each in known if each.facts.get("group", each.name) != group], grid, of)
             own.append(Row(kind, run.name, run.gpu_hours, float(of(run, *fitted)), float(of(run, *others)), run.facts))
         chosen.append(fitted)
-        spreads.append(math.sqrt(math.fsum(math.log(row.left_out / row.published) ** 2 for row in own) / len(own)))
+        errors = [math.log(row.left_out / row.published) for row in own if row.fitted]
+        spreads.append(math.sqrt(math.fsum(error**2 for error in errors) / len(errors)))
         rows += own
     (training, network), (generation, _) = chosen
     return Rates(training, network, spreads[0], generation, spreads[1]), tuple(rows)

@@ -198,7 +198,7 @@ def calibration_text(rates: Rates, rows: Sequence[Row]) -> str:
                 f"{row.published:,.1f}",
                 f"{row.predicted:,.1f}",
                 f"{row.error:+.0%}",
-                f"{row.left_out_error:+.0%}",
+                f"{row.left_out_error:+.0%}" if row.fitted else "not fitted",
             ]
         )
         if cost := row.facts.get("cost"):
