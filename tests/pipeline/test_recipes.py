@@ -79,6 +79,10 @@ def tiny(workspace, release):
         students = [name for name in data["targets"]["evaluate"] if "base" in data["models"][name]]
         data["targets"]["evaluate"] = students[:STUDENTS]
         data["targets"].pop("compare", None)
+    for run in data["traces"].values():
+        run["sampling"]["temperature"] = (
+            0.7  # at 0 this model repeats one token, never reaches a stop, and nothing is left to write anew
+        )
     path = workspace.folder / f"recipes/{data['name']}.yaml"
     path.write_text(yaml.safe_dump(data, sort_keys=False))
     return path
