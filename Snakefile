@@ -25,6 +25,7 @@ onstart:
     check_budget()
     jobs = list(workflow.dag.needrun_jobs())
     check_images(jobs)
+    check_memory(jobs)
     check_staging(jobs)
     if ON_CLUSTER and workflow.non_local_exec:
         put_logs(jobs)

@@ -16,6 +16,7 @@ from thoughtline.machines.leftovers import Leftovers
 from thoughtline.machines.load import load_machine
 from thoughtline.machines.place import RESOURCES, Placer
 from thoughtline.machines.variables import key_variables
+from thoughtline.plan.layout import Layout
 from thoughtline.provenance.sidecar import git_state
 from thoughtline.recipe import order, settings as recipe_settings
 from thoughtline.recipe.execution import Execution, check_files, site_settings, typed_texts, with_site
@@ -40,8 +41,15 @@ try:
     RECIPE = load(CONFIG.recipe)
     MACHINE = load_machine(CONFIG.machine)
     PATHS = Paths(RECIPE, CONFIG.results, CONFIG.stage)
-    DEMANDS = Demands(RECIPE, MACHINE)
     PLACER = Placer(MACHINE, CONFIG.qos, CONFIG.account, CONFIG.exclude_nodes)
+    LAYOUT = Layout(RECIPE, MACHINE, PLACER, CONFIG.execution.concurrency)
+    DEMANDS = Demands(RECIPE, MACHINE, LAYOUT.gpus)
+    if workflow.is_main_process:
+        from thoughtline.plan.fit import Fit
+        from thoughtline.plan.models import Models
+        from thoughtline.plan.work import Work
+
+        Fit(RECIPE, MACHINE, PLACER, LAYOUT, Models(RECIPE, PATHS)).check(Work(RECIPE, PATHS, DEMANDS).items.values())
     PLACER.check(DEMANDS.needed(PATHS))
 except UserError as error:
     raise Refused(f"{error}") from None

@@ -54,7 +54,8 @@ rule train_model:
     params:
         settings=lambda wildcards: settings_of("train", wildcards.model),
         nodes=nodes_of,
+        zero=lambda wildcards, resources: LAYOUT.training_words(wildcards.model),
     shell:
         "thoughtline models train --settings {params.settings:q} --base {input.base:q} --dataset $(dirname $(dirname {input.dataset:q}))"
         f" --out $(dirname {{output.manifest:q}}) --work {R}/work/models/{{wildcards.model}}"
-        " --nodes {params.nodes} --minutes {resources.runtime} 2>&1 | tee -a {log:q}"
+        " --nodes {params.nodes} {params.zero} --minutes {resources.runtime} 2>&1 | tee -a {log:q}"

@@ -25,29 +25,54 @@ def check_room():
         )
 
 
+@functools.cache
+def used_so_far():
+    """What sacct says that this folder's jobs have used under its budget, and since when that counts."""
+    since = budget.began(Path(R, "work/driver/budget.json"))
+    return budget.ask(Path.cwd(), since), since
+
+
+def tell_budget():
+    """Say, in a dry run too, how the plan of what is left stands to the budget."""
+    used, _ = used_so_far()
+    try:
+        print(f"budget_gpu_hours: {budget.words(planner().plan(), CONFIG.budget_gpu_hours, used.gpu_hours if used else 0.0)[0]}", file=sys.stderr)
+    except UserError as error:
+        raise WorkflowError(f"{error}") from None
+
+
 def check_budget():
     """Stop before the first job of a run whose plan exceeds its budget, and while it runs before its jobs use more."""
-    if CONFIG.budget_gpu_hours is None or not ON_CLUSTER:
+    if BUDGET is None:
         return
-    from thoughtline.plan import budget
-    from thoughtline.plan.done import Done
-    from thoughtline.plan.planner import Planner
-
-    since = budget.began(Path(R, "work/driver/budget.json"))
-
-    def look():
-        return budget.ask(Path.cwd(), since)
-
-    used = look()
+    used, since = used_so_far()
     if used is None:
         print("budget_gpu_hours: sacct does not answer, so it is held against the plan alone", file=sys.stderr)
     try:
-        plan = Planner(RECIPE, MACHINE, PATHS, PLACER, Done(PATHS), EXECUTION.concurrency).plan()
-        budget.check(plan, CONFIG.budget_gpu_hours, used.gpu_hours if used else 0.0)
+        budget.check(planner().plan(), BUDGET, used.gpu_hours if used else 0.0)
     except UserError as error:
         raise WorkflowError(f"{error}") from None
+    if workflow.non_local_exec:
+        budget.begin(Path(R, "work/driver/budget.json"), since)
     if used is not None and workflow.non_local_exec:
-        budget.watch(CONFIG.budget_gpu_hours, look)
+        budget.watch(BUDGET, lambda: budget.ask(Path.cwd(), since))
+
+
+def check_memory(jobs):
+    """Stop before the first job of a run on this machine with weights that are larger than its memory."""
+    if ON_CLUSTER:
+        return
+    from thoughtline.plan.fit import Fit, check_here
+    from thoughtline.plan.models import Models
+    from thoughtline.plan.work import Work, key_of
+
+    models, work = Models(RECIPE, PATHS), Work(RECIPE, PATHS, DEMANDS)
+    fit = Fit(RECIPE, MACHINE, PLACER, LAYOUT, models)
+    keys = {key_of(job.rule.name, job.wildcards_dict) for job in jobs}
+    try:
+        check_here(models, (name for key, item in work.items.items() if key in keys and (name := fit.loaded(item))))
+    except UserError as error:
+        raise WorkflowError(f"{error}") from None
 
 
 def check_images(jobs):
@@ -110,3 +135,16 @@ def write_sharing_plans(jobs):
     wanted = [tuple(job.wildcards_dict[key] for key in ("answerer", "set", "shard")) for job in jobs if job.rule.name == "generate_traces"]
     for path, plan in order.sharing_plans(RECIPE, PATHS, wanted).items():
         write_json(path, plan)
+
+
+BUDGET = CONFIG.budget_gpu_hours if ON_CLUSTER else None
+if BUDGET is not None and workflow.is_main_process:
+    from thoughtline.plan import budget
+    from thoughtline.plan.done import Done
+    from thoughtline.plan.planner import Planner
+
+    def planner():
+        """Plans what is left."""
+        return Planner(RECIPE, MACHINE, PATHS, PLACER, Done(PATHS), EXECUTION.concurrency)
+
+    tell_budget()

@@ -80,10 +80,11 @@ rule probe_training:
     params:
         settings=lambda wildcards: recipe_settings.text(choice.training_settings(recipe_settings.train(RECIPE, wildcards.model))),
         nodes=nodes_of,
+        zero=lambda wildcards, resources: LAYOUT.training_words(wildcards.model),
     shell:
         "thoughtline models train --settings {params.settings:q} --base {input.base:q} --dataset $(dirname $(dirname {input.dataset:q}))"
         f" --out $(dirname {{output.manifest:q}}) --work {PROBE.root}/work/{{wildcards.model}}"
-        " --nodes {params.nodes} --minutes {resources.runtime} 2>&1 | tee -a {log:q}"
+        " --nodes {params.nodes} {params.zero} --minutes {resources.runtime} 2>&1 | tee -a {log:q}"
         " && rm -r $(dirname {output.manifest:q})/weights"
 
 

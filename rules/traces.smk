@@ -23,6 +23,7 @@ rule generate_traces:
     params:
         settings=lambda wildcards: settings_of("traces", wildcards.answerer, wildcards.set),
         nodes=nodes_of,
+        sizes=lambda wildcards, resources: LAYOUT.server_words(recipe_settings.answerer(RECIPE, wildcards.answerer, wildcards.set)["model"]),
         model=lambda wildcards, input: f"--model {input.model[0]}" if input.model else "",
         rewrites=lambda wildcards, input: f"--rewrites {input.rewrites[0]}" if input.rewrites else "",
     shell:
@@ -30,4 +31,4 @@ rule generate_traces:
         f" --work {R}/work/traces/{{wildcards.answerer}}/{{wildcards.set}}/{{wildcards.shard}} --servers {R}/work/servers"
         f" --concurrency {EXECUTION.concurrency} --linger {EXECUTION.linger}"
         f"{' --sharing ' + PATHS.sharing_plan('{wildcards.answerer}') if SHARING else ''}"
-        " --nodes {params.nodes} --minutes {resources.runtime} 2>&1 | tee -a {log:q}"
+        " --nodes {params.nodes} {params.sizes} --minutes {resources.runtime} 2>&1 | tee -a {log:q}"

@@ -22,9 +22,10 @@ rule verify_traces:
     params:
         settings=lambda wildcards: settings_of("verdicts", wildcards.set),
         judge=lambda wildcards, input: f"--model {input.judge[0]}" if input.judge else "",
+        sizes=lambda wildcards, resources: LAYOUT.judge_words(wildcards.set),
         workers=lambda wildcards, threads: EXECUTION.workers or threads,
     shell:
-        "thoughtline verdicts verify --settings {params.settings:q} {params.judge} --questions {input.questions:q} --traces {input.traces:q}"
+        "thoughtline verdicts verify --settings {params.settings:q} {params.judge} {params.sizes} --questions {input.questions:q} --traces {input.traces:q}"
         " --out {output.rows:q}"
         f" --work {R}/work/verdicts/{{wildcards.answerer}}/{{wildcards.set}}/{{wildcards.shard}} --servers {R}/work/servers"
         f" --concurrency {EXECUTION.concurrency} --linger {EXECUTION.linger}"

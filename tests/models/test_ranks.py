@@ -95,6 +95,17 @@ def test_other_zero_stages_change_their_ranks_too(tmp_path, base, dataset, undis
     assert_near(tmp_path / "student", undisturbed)
 
 
+def test_zero_settings_that_were_chosen_stay_until_the_training_ends(tmp_path, base, dataset, undisturbed):
+    stop_after(2, base, dataset, tmp_path, zero="auto")
+    told = train(base, dataset, tmp_path / "student", tmp_path / "work", "--zero", "2", zero="auto")
+    assert "ZeRO settings stay those that this training began with" in told and "going on from checkpoint" in told
+    summary = read_json(tmp_path / "student" / "training.json")
+    assert summary["zero"] == {"stage": 3, "offload_optimizer": False, "offload_parameters": False}
+    assert read_json(tmp_path / "student" / "model.json.prov.json")["settings"]["zero"] == "auto"
+    assert weights_of(tmp_path / "student").keys() == weights_of(undisturbed).keys()
+    assert (tmp_path / "student" / "training.jsonl").read_bytes() == (undisturbed / "training.jsonl").read_bytes()
+
+
 def test_the_recipes_ranks_may_change_between_segments(tmp_path, base, dataset, undisturbed):
     stopped = stop_after(2, base, dataset, tmp_path, ranks=1)
     told = train(base, dataset, tmp_path / "student", tmp_path / "work", ranks=2)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from thoughtline.common.errors import UserError
-from thoughtline.plan.budget import Used, began, check, parse, watch
+from thoughtline.plan.budget import Used, began, begin, check, parse, watch
 from thoughtline.plan.plan import Line, Plan
 from thoughtline.plan.rates import Rates
 from thoughtline.recipe.execution import Execution
@@ -72,8 +72,12 @@ def test_the_watch_ends_the_process_as_ctrl_c_does(before):
 
 
 def test_a_budget_counts_from_its_first_run(tmp_path):
-    first = began(tmp_path / "work/budget.json", now=0)
-    assert began(tmp_path / "work/budget.json", now=10**9) == first and first.startswith("19")
+    path = tmp_path / "work/budget.json"
+    first = began(path, now=0)
+    assert first.startswith("19") and not path.exists()  # a run that is refused leaves nothing
+    begin(path, first)
+    begin(path, began(path, now=10**9))
+    assert began(path, now=10**9) == first
 
 
 def test_the_key_takes_numbers_and_text():
@@ -100,4 +104,10 @@ def test_snakemake_submits_nothing_beyond_the_budget(tmp_path):
     )
     assert run.returncode != 0
     assert "config: budget_gpu_hours: the plan takes" in run.stderr and "more than the budget of 1,000" in run.stderr
-    assert not (tmp_path / "results/openthinker/questions").exists()
+    assert not list(tmp_path.glob("results/*/questions")) and not list(
+        tmp_path.glob("results/*/work/driver/budget.json")
+    )
+    run = subprocess.run(
+        [*snakemake, "budget_gpu_hours=1000000", "-n"], cwd=tmp_path, env=environment, capture_output=True, text=True
+    )
+    assert run.returncode == 0 and "0 were used, within the budget of 1M" in run.stderr

@@ -51,7 +51,10 @@ def test_the_openthinker_plan_on_leonardo(leonardo):
     assert (training.nodes, training.gpus) == (8, 32)
     assert training.flops == pytest.approx(1.2e20, rel=0.05)
     assert training.segments == -(-training.hours * 60 // 1440)
-    assert any("quota" in words for words in leonardo.exceeded)
+    assert any(
+        "quota of 1,000 GB; ask for more" in words and "$SCRATCH (20,000 GB, but" in words
+        for words in leonardo.exceeded
+    )
     low, high = training.range(training.gpu_hours)
     assert low < training.gpu_hours < high
 
@@ -79,24 +82,6 @@ def test_json_and_text_say_the_same(leonardo):
     assert "r1 on 4 sets" in text(leonardo) and "r1 on math" in text(leonardo, every=True)
 
 
-def test_a_model_that_does_not_fit_is_refused_with_what_would(tmp_path):
-    data = changed()
-    data["models"]["deepseek-r1"]["engine"]["arguments"] = {"tensor_parallel_size": 4}
-    with pytest.raises(
-        UserError, match=r"models\.deepseek-r1\.engine: does not fit on leonardo: .*pipeline_parallel_size: 3"
-    ):
-        planned(parse(data, RECIPE), "leonardo", tmp_path)
-
-
-def test_heads_must_be_shared_evenly(tmp_path):
-    data = changed()
-    data["models"]["deepseek-r1"]["engine"]["arguments"] = {"tensor_parallel_size": 3, "pipeline_parallel_size": 8}
-    with pytest.raises(
-        UserError, match=r"tensor_parallel_size: 3 GPUs cannot share 128 attention heads evenly; one of 1, 2, 4, 8, 16"
-    ):
-        planned(parse(data, RECIPE), "leonardo", tmp_path)
-
-
 def test_a_judge_behind_a_service_is_in_the_plan(tmp_path):
     recipe = load(RECIPE.with_name("openthinker-released.yaml"))
     judged = [
@@ -105,16 +90,6 @@ def test_a_judge_behind_a_service_is_in_the_plan(tmp_path):
         if any("asks a service" in note for note in line.notes)
     ]
     assert {line.key[0] for line in judged} == {"verdicts"} and sum(line.tokens for line in judged) > 0
-
-
-def test_a_training_that_does_not_fit_is_refused_with_what_would(tmp_path):
-    data = changed()
-    stage = data["models"]["openthinker-32b"]["stages"][0]
-    data["models"]["openthinker-32b"]["stages"] = [{**stage, "zero": {"stage": 2}}]
-    with pytest.raises(
-        UserError, match=r"models\.openthinker-32b\.stages: does not fit on leonardo: ZeRO-2 needs .*; ZeRO-3"
-    ):
-        planned(parse(data, RECIPE), "leonardo", tmp_path)
 
 
 def test_a_set_of_unknown_size_is_named(tmp_path):

@@ -1,6 +1,6 @@
 import pytest
 from thoughtline.common.errors import UserError
-from thoughtline.traces.engine import engine_options, node_options, option, revision_text
+from thoughtline.traces.engine import engine_options, node_options, option, revision_text, with_sizes
 from thoughtline.traces.server import Installed, server_environment
 
 ENGINE = {
@@ -59,6 +59,14 @@ def test_pipeline_parallel_models_have_a_worker_of_their_own_on_cpu(name):
 
 def test_revision_depends_on_weights_and_engine():
     assert len({revision_text("a", {}), revision_text("b", {}), revision_text("a", ENGINE)}) == 3
+
+
+def test_sizes_chosen_for_the_machine_join_the_recipes_arguments():
+    assert with_sizes({"dtype": "auto", "arguments": {"max_num_seqs": 8}}, 4, 2)["arguments"] == {
+        **{"max_num_seqs": 8, "tensor_parallel_size": 4},
+        "pipeline_parallel_size": 2,
+    }
+    assert with_sizes(ENGINE, None, None) == ENGINE
 
 
 def test_several_nodes_share_tensor_and_pipeline_parallel_workers():

@@ -1,12 +1,13 @@
 """What each job of a recipe needs, before it is known which machine gives it.
 
-GPUs follow from the recipe: a served model takes tensor x pipeline x data parallel ones, a training stage one a rank. Cores, memory and
+GPUs follow from the recipe: a served model takes tensor x pipeline x data parallel ones (plan/layout.py), a training stage one a rank. Cores, memory and
 minutes of the other stages are the most that the releases' sizes need (173k questions, 114k rows of 7k tokens), per shard where there are shards.
 """
 
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
@@ -67,15 +68,17 @@ def _asks_the_internet(url: str) -> bool:
 class Demands:
     """Demands of a recipe's jobs on one machine, by stage and the names that choose a job of it."""
 
-    def __init__(self, recipe: Recipe, machine: Machine) -> None:
+    def __init__(self, recipe: Recipe, machine: Machine, gpus_of: Callable[[str], int] | None = None) -> None:
+        """`gpus_of`: GPUs of a model's server; default: as the recipe says, else one."""
         self._recipe, self._gpus, self._internet = recipe, has_gpus(machine), has_internet(machine)
+        self._gpus_of = gpus_of or (lambda model: gpus_of_engine(engine_of(recipe, model)))
 
     def _asking(self, base: Demand, model: str) -> Demand:
         """`base` with what it takes to ask a model of the recipe."""
         endpoint = self._recipe.models[model].endpoint
         if endpoint is not None:
             return replace(base, internet=_asks_the_internet(endpoint.url))
-        return replace(base, gpus=gpus_of_engine(engine_of(self._recipe, model)) if self._gpus else 0)
+        return replace(base, gpus=self._gpus_of(model) if self._gpus else 0)
 
     def stage(self) -> Demand:
         """`stage_repository`; where no partition has internet it runs beside the driver instead."""

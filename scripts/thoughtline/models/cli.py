@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ..common.command import add_common
 from ..stage.cli import add_stage
+from .configure import ZERO
 
 
 def register(subparsers: argparse._SubParsersAction) -> None:
@@ -41,6 +42,10 @@ def register(subparsers: argparse._SubParsersAction) -> None:
     train.add_argument(
         "--nodes", type=int, default=1, metavar="N",
         help="nodes of the Slurm job that share the ranks evenly (default: 1); outside Slurm, agents on this machine",
+    )  # fmt: skip
+    train.add_argument(
+        "--zero", choices=ZERO, default="3",
+        help="ZeRO stage and what is offloaded, for settings that leave it to the machine (zero: auto) (default: %(default)s)",
     )  # fmt: skip
     train.add_argument(
         "--threads",

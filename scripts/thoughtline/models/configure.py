@@ -12,6 +12,24 @@ EAGER_LENGTH = 1024
 """Longest `max_length` in tokens for plain attention on CPU."""
 
 
+ZERO = ("1", "2", "3", "3+optimizer", "3+optimizer+parameters")
+"""ZeRO settings that may be chosen for a machine: the stage, and what is offloaded to the CPU's memory."""
+
+
+def zero_of(words: str) -> dict[str, Any]:
+    """ZeRO settings as a recipe has them.
+
+    >>> zero_of("3+optimizer")
+    {'stage': 3, 'offload_optimizer': True, 'offload_parameters': False}
+    """
+    stage, *offloaded = words.split("+")
+    return {
+        "stage": int(stage),
+        "offload_optimizer": "optimizer" in offloaded,
+        "offload_parameters": "parameters" in offloaded,
+    }
+
+
 def accumulation_steps(settings: Settings, ranks: int) -> int:
     """Micro batches that each of `ranks` ranks adds up before an optimiser step."""
     return settings["global_batch"] // (settings["micro_batch"] * ranks)

@@ -25,12 +25,12 @@ from ..common.progress import Progress
 from ..machines.launch import CONTAINERS, free_port, launcher, time_left
 from . import checkpoints, hardware, sft, universal
 from .artifact import WEIGHTS, content_revision, file_hashes, read_model
-from .configure import accumulation_steps
+from .configure import accumulation_steps, zero_of
 from .conversation import read_conversations, rows_path
 from .launch import command, node_words, rank_variables, supervise
 from .pace import Pace
 
-HEADER, PACE, STEP, UNIVERSAL, NODES = "header.json", "pace.json", "step", "universal", "nodes"
+HEADER, PACE, STEP, UNIVERSAL, NODES, CHOSEN = "header.json", "pace.json", "step", "universal", "nodes", "zero.json"
 TOO_LONG = "prompt_fills_max_length"
 """Reason for which a row is dropped: nothing of its reply is left within max_length."""
 
@@ -47,7 +47,7 @@ def check(settings: dict[str, Any], base: dict[str, Any], nodes: int, processes:
             f"{settings['max_length']} is longer than the context of {base['name']}, {base['context_length']} tokens",
             f"use at most {base['context_length']}",
         )
-    if settings["zero"]["offload_parameters"] and settings["zero"]["stage"] != 3:
+    if settings["zero"] != "auto" and settings["zero"]["offload_parameters"] and settings["zero"]["stage"] != 3:
         raise UserError(
             "zero.offload_parameters", "parameters stay whole below stage 3", "use stage 3, or do not offload them"
         )
@@ -72,6 +72,24 @@ def header(settings: dict[str, Any], base: dict[str, Any], dataset: Path) -> dic
     """
     kept = {key: value for key, value in settings.items() if key != "ranks"}
     return {"settings": kept, "base": base["revision"], "dataset": sha256_file(rows_path(dataset))}
+
+
+def settle_zero(work: Path, settings: dict[str, Any], chosen: str) -> dict[str, Any]:
+    """The settings with the ZeRO settings that are used: what was chosen when this training began, since its checkpoints are of that form.
+
+    Args:
+        work: the work folder, prepared.
+        chosen: one of configure.ZERO, for a recipe that leaves it to the machine.
+    """
+    if settings["zero"] != "auto":
+        return settings
+    path = work / CHOSEN
+    if not path.is_file():
+        write_json(path, zero_of(chosen))
+    zero = read_json(path)
+    if zero != zero_of(chosen):
+        print(f"ZeRO settings stay those that this training began with: {canonical_json(zero)}", flush=True)
+    return {**settings, "zero": zero}
 
 
 def prepare_work(work: Path, new: dict[str, Any]) -> None:
@@ -293,6 +311,7 @@ def summary(
         "accumulation_steps": accumulation_steps(settings, plan["ranks"]),
         "device": plan["device"],
         "threads": plan["threads"],
+        "zero": plan["settings"]["zero"],
         "precision": settings["precision"],
         "seed": settings["seed"],
     }
@@ -352,7 +371,7 @@ def run(args: Namespace) -> None:
         with recorded(outputs, [args.base, rows_path(args.dataset)], settings) as record:
             prepare_work(work, header(settings, base, args.dataset))
             if not (work / sft.FINISHED).is_file():
-                run_ranks(settings, base, args.dataset.resolve(), work, where, deadline)
+                run_ranks(settle_zero(work, settings, args.zero), base, args.dataset.resolve(), work, where, deadline)
             publish(args.out, work, settings, base, record)
         kept = keep(work, outputs, [args.out / WEIGHTS])
         for each in work.iterdir():

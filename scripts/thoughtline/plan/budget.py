@@ -61,10 +61,29 @@ def ask(folder: Path, since: str) -> Used | None:
 
 
 def began(path: Path, now: float | None = None) -> str:
-    """Since when a budget counts: the moment of the first run that had one, kept in `path`."""
+    """Since when a budget counts: the moment that `begin` kept in `path`, or this one."""
+    if path.is_file():
+        return read_json(path)["since"]
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(now))
+
+
+def begin(path: Path, since: str) -> None:
+    """Note in `path` since when the budget counts, where that is not noted yet: at the first run that its budget lets begin."""
     if not path.is_file():
-        write_json(path, {"since": time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(now))})
-    return read_json(path)["since"]
+        write_json(path, {"since": since})
+
+
+def words(plan: Plan, budget: float, used: float) -> tuple[str, bool]:
+    """A budget beside the plan of what is left and what was used, and whether they are more."""
+    total = None if plan.machine_hours else plan.total()
+    if total is None:
+        return (
+            f"nothing is known of this machine's hours, so the budget of {short(budget)} is not held against a plan",
+            False,
+        )
+    planned = f"the plan takes {short(total[0])} GPU-hours ({short(total[1])} to {short(total[2])}) and {short(used)} were used"
+    over = used + total[0] > budget
+    return f"{planned}, {'more than' if over else 'within'} the budget of {short(budget)}", over
 
 
 def check(plan: Plan, budget: float, used: float) -> None:
@@ -73,15 +92,10 @@ def check(plan: Plan, budget: float, used: float) -> None:
     Raises:
         UserError: what was used and what is planned are more than the budget.
     """
-    total = None if plan.machine_hours else plan.total()
-    if total is None or used + total[0] <= budget:
-        return
-    planned = f"{short(total[0])} GPU-hours ({short(total[1])} to {short(total[2])})"
-    raise UserError(
-        "config: budget_gpu_hours",
-        f"the plan takes {planned} and {short(used)} were used, more than the budget of {short(budget)}",
-        "`thoughtline plan` shows where they go; shorten the recipe, name fewer targets, or raise the budget",
-    )
+    what, over = words(plan, budget, used)
+    if over:
+        right = "`thoughtline plan` shows where they go; shorten the recipe, name fewer targets, or raise the budget"
+        raise UserError("config: budget_gpu_hours", what, right)
 
 
 def watch(

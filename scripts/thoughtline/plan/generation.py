@@ -28,6 +28,8 @@ LOADING = 2e9
 """Bytes a second at which weights are read from a parallel file system: an assumption, as BOOT."""
 
 
+NEARLY = 0.9
+"""Share of the most tokens for a GPU-hour with which fewer GPUs are preferred."""
 ALONE = 0.3
 """Share of one GPU's memory bandwidth at which one sequence is decoded without a batch, by transformers: an assumption."""
 
@@ -77,12 +79,16 @@ class Serving:
             in_flight: requests at once.
             mean_context: tokens before the one that is decoded, on average.
         """
+        return self.roofline(gpu, in_flight, mean_context) * rates.generation
+
+    def roofline(self, gpu: Gpu, in_flight: float, mean_context: float) -> float:
+        """Tokens a second that bandwidth and FLOPs would allow; arguments as in `tokens_per_second`."""
         model, spread = self.architecture, self.tensor * self.pipeline
         batch = self.batch(gpu, in_flight, mean_context)
         kept = self.tensor if model.latent else 1
         read = model.weights * model.read_share(batch) + batch * mean_context * model.context_bytes * kept
         step = max(read / (spread * gpu.bandwidth), batch * model.decoding(mean_context) / (spread * gpu.flops))
-        return self.data * batch / step * rates.generation
+        return self.data * batch / step
 
 
 @dataclass(frozen=True)
@@ -131,12 +137,13 @@ class GenerationRun:
 
 def spreads(architecture: Architecture, per_node: int, most_nodes: int) -> Iterator[Serving]:
     """Ways to spread a model, fewest GPUs first: tensor parallel within a node, pipeline parallel between nodes."""
-    tensors = [number for number in (1, 2, 4, 8) if number <= per_node and architecture.heads % number == 0]
+    tensors = [number for number in (1, 2, 4, 8, 16) if number <= per_node and architecture.heads % number == 0]
     for tensor in tensors:
         yield Serving(architecture, tensor)
     for nodes in range(2, most_nodes + 1):
-        if nodes <= architecture.layers:
-            yield Serving(architecture, max(tensors), nodes)
+        pipeline, rest = divmod(nodes * per_node, max(tensors))
+        if not rest and pipeline <= architecture.layers:
+            yield Serving(architecture, max(tensors), pipeline)
 
 
 def smallest(architecture: Architecture, gpu: Gpu, longest: float, most_nodes: int = 16) -> Serving | None:
@@ -144,6 +151,19 @@ def smallest(architecture: Architecture, gpu: Gpu, longest: float, most_nodes: i
     return next(
         (each for each in spreads(architecture, gpu.per_node, most_nodes) if each.context(gpu) >= longest), None
     )
+
+
+def cheapest(
+    architecture: Architecture, gpu: Gpu, longest: float, in_flight: float, most_nodes: int = 16
+) -> Serving | None:
+    """The fewest GPUs that hold a model and one request of `longest` tokens, and give nearly as many tokens for a GPU-hour as any number of them.
+
+    More GPUs hold the context of more requests, until `in_flight` are decoded at once; from there on they only cost. A request has a
+    quarter of `longest` behind it on average, as those of DeepSeek-R1's traces have (7,030 of 32,768 tokens). None where no number holds it.
+    """
+    found = [each for each in spreads(architecture, gpu.per_node, most_nodes) if each.context(gpu) >= longest]
+    a_gpu = [each.roofline(gpu, in_flight, longest / 4) / each.gpus for each in found]
+    return next((each for each, tokens in zip(found, a_gpu, strict=True) if tokens >= NEARLY * max(a_gpu)), None)
 
 
 def fits(serving: Serving, gpu: Gpu, longest: float) -> str | None:

@@ -105,18 +105,47 @@ def words(zero: Zero) -> str:
     return f"ZeRO-{zero.stage}" + (f", {' and '.join(parts)} offloaded" if parts else "")
 
 
-def would_fit(architecture: Architecture, stage: Stage, gpu: Gpu, host: float) -> str:
-    """What to change so that a stage fits: ZeRO settings at its ranks, or more ranks."""
+def variants(stage: Stage) -> Iterator[tuple[Stage, list[str]]]:
+    """A stage, and with less and less memory what it computes alike: (stage, what was changed)."""
+    changed: list[str] = []
+    yield stage, changed
+    for key, value in (("gradient_checkpointing", True), ("micro_batch", 1)):
+        if getattr(stage, key) != value:
+            stage, changed = stage.model_copy(update={key: value}), [*changed, f"{key}: {str(value).lower()}"]
+            yield stage, changed
+
+
+def would_fit(architecture: Architecture, stage: Stage, gpu: Gpu, host: float, most: int | None = None) -> str:
+    """What to change so that a stage fits: ZeRO settings at its ranks, recomputation, smaller micro batches, or more ranks.
+
+    Args:
+        host: memory of a node, bytes.
+        most: ranks that the machine gives a job; None for any number.
+    """
     for factor in (1, 2, 4, 8, 16, 32):
-        ranks = stage.ranks * factor
-        if stage.global_batch % (stage.micro_batch * ranks):
-            continue
-        found = least(architecture, stage, ranks, gpu, host)
-        if found:
-            return words(found) + (f" on {ranks} ranks" if factor > 1 else f" fits on its {ranks} ranks")
-    if stage.micro_batch > 1:
-        return would_fit(architecture, stage.model_copy(update={"micro_batch": 1}), gpu, host) + ", with micro_batch 1"
-    return "no ZeRO setting does; a shorter max_length, more ranks, or GPUs with more memory"
+        for other, changed in variants(stage):
+            ranks = stage.ranks * factor
+            if other.global_batch % (other.micro_batch * ranks) or (most and ranks > most):
+                continue
+            if found := least(architecture, other, ranks, gpu, host):
+                more = [f"ranks: {ranks}"] if factor > 1 else []
+                return f"would fit: {', '.join([f'zero: {{{keys(found)}}}', *changed, *more])}"
+    return "no ZeRO settings fit: give a shorter max_length, more ranks (global_batch a multiple of them), or GPUs with more memory"
+
+
+def most_ranks(architecture: Architecture, stage: Stage, gpu: Gpu, host: float, most: int) -> int | None:
+    """The most ranks up to `most` that divide the global batch evenly, fill nodes, and fit with some ZeRO settings; None where none do."""
+    for ranks in range(min(most, stage.global_batch // stage.micro_batch), 0, -1):
+        whole = ranks < gpu.per_node or ranks % gpu.per_node == 0
+        even = stage.global_batch % (stage.micro_batch * ranks) == 0
+        if whole and even and least(architecture, stage, ranks, gpu, host):
+            return ranks
+    return None
+
+
+def keys(zero: Zero) -> str:
+    """ZeRO settings as a recipe writes them."""
+    return ", ".join(f"{key}: {str(value).lower()}" for key, value in zero.model_dump().items() if value is not False)
 
 
 def settings_before(one: Zero, other: Zero) -> bool:

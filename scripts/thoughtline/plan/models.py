@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..machines.demands import PARALLEL
 from ..recipe.paths import Paths
 from ..recipe.schema.recipe import Recipe
 from ..recipe.settings import engine_of
 from .architecture import BF16, Architecture, of_model
-from .generation import Serving
 
 
 class Models:
-    """Architectures of a recipe's models, and how they are served."""
+    """Architectures of a recipe's models."""
 
     def __init__(self, recipe: Recipe, paths: Paths) -> None:
         self._recipe, self._paths = recipe, paths
@@ -44,9 +42,3 @@ class Models:
         """Tokens of context that a server must be able to hold for one request."""
         engine = engine_of(self._recipe, model)
         return engine.get("max_model_len") or self._recipe.models[self.published(model)].context_length or 1
-
-    def serving(self, model: str) -> Serving:
-        """How a model is spread over GPUs, as the recipe says."""
-        arguments = engine_of(self._recipe, model).get("arguments") or {}
-        arguments = {key.replace("-", "_"): value for key, value in arguments.items()}
-        return Serving(self.architecture(model), *(int(arguments.get(key) or 1) for key in PARALLEL))

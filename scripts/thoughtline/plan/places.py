@@ -16,6 +16,13 @@ def node_of(machine: Machine, place: Place) -> NodeShape | None:
     return machine.node_of(place.partition) if place.partition else None
 
 
+def speed_of(node: NodeShape) -> Gpu | None:
+    """The GPUs of a node as the model of cost sees them; None where it has none, or nobody wrote down what they can do."""
+    if not node.gpus or (speed := node.gpu_speed) is None or node.gpu_memory_mb is None:
+        return None
+    return Gpu(speed.bf16_tflops * 1e12, speed.bandwidth_gb_s * 1e9, node.gpu_memory_mb * 2**20, node.gpus)
+
+
 def gpu_of(machine: Machine, place: Place, at: str) -> Gpu | None:
     """The GPUs of a job's nodes as the model of cost sees them; None for a job without.
 
@@ -28,10 +35,10 @@ def gpu_of(machine: Machine, place: Place, at: str) -> Gpu | None:
     node = node_of(machine, place)
     if node is None or not place.gpus:
         return None
-    if (speed := node.gpu_speed) is None or node.gpu_memory_mb is None:
+    if (gpu := speed_of(node)) is None:
         what = f"what the GPUs of {machine.name} can do is not known"
-        raise UserError(at, what, "add gpu_speed to its node in the machine's file")
-    return Gpu(speed.bf16_tflops * 1e12, speed.bandwidth_gb_s * 1e9, node.gpu_memory_mb * 2**20, node.gpus)
+        raise UserError(at, what, "add gpu_speed and gpu_memory_mb to its node in the machine's file")
+    return gpu
 
 
 def at_once(machine: Machine, place: Place, jobs: int) -> int:
@@ -63,10 +70,10 @@ def areas(machine: Machine, lines: Sequence[Line]) -> list[Area]:
     return found or [Area("results and stage", ".", sum(needed.values()), None, None)]
 
 
-def exceeded(found: Sequence[Area], lines: Sequence[Line]) -> list[str]:
+def exceeded(machine: Machine, found: Sequence[Area], lines: Sequence[Line]) -> list[str]:
     """Words on quotas that are too small, and on jobs that start over when their time is up and need more of it."""
     words = [
-        f"storage {area.name} ({area.path}): {area.needed / 1e9:,.0f} GB are more than the quota of {area.quota / 1e9:,.0f} GB"
+        f"storage {area.name} ({area.path}): {area.needed / 1e9:,.0f} GB are more than the quota of {area.quota / 1e9:,.0f} GB; {_roomier(machine, area)}"
         for area in found
         if area.quota and area.needed > area.quota
     ]
@@ -83,6 +90,15 @@ def exceeded(found: Sequence[Area], lines: Sequence[Line]) -> list[str]:
                 f"{line.stage} {line.what}: takes about {line.hours:.1f} h, and its job starts over after {limit}"
             )
     return words
+
+
+def _roomier(machine: Machine, full: Area) -> str:
+    """What to do about an area that is too small."""
+    for name, area in machine.storage.items():
+        if name != full.name and area.size_gb and area.size_gb * 1e9 >= full.needed:
+            purged = f", but what lies there for {area.purge_days} days is deleted" if area.purge_days else ""
+            return f"ask for more, name fewer targets, or put `results` or `stage` into {area.path} ({area.size_gb:,.0f} GB{purged})"
+    return "ask for more, or name fewer targets"
 
 
 def queue(machine: Machine, lines: Sequence[Line]) -> list[str]:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from typing import Any
 
-from ..common.errors import UserError
 from ..machines.demands import Demands
 from ..machines.place import Place, Placer
 from ..machines.schema import Machine
@@ -16,12 +14,14 @@ from ..recipe.schema.judging import judge_of
 from ..recipe.schema.recipe import Recipe
 from ..recipe.schema.training import Stage
 from ..recipe.settings import answerer, question_set, verifier_of
-from . import choice, memory, places, probe
+from . import choice, layout, memory, places, probe
 from .architecture import BF16
 from .calibration import calibrate
 from .done import Done
 from .expected import Expected
-from .generation import IN_FLIGHT, GenerationRun, Serving, alone_seconds, fits, smallest, start_seconds
+from .fit import Fit, check_here
+from .generation import IN_FLIGHT, GenerationRun, alone_seconds, start_seconds
+from .layout import Layout
 from .lengths import Lengths
 from .measured import Measured
 from .models import Models
@@ -41,6 +41,10 @@ PROBED = 0.15
 probe is short (docs/plan.md has what the demo's was)."""
 DRAFTS = 0.5
 """Standard deviation of the logarithm of measured over predicted time of draft models: a guess, since nothing was published to fit."""
+ACROSS = (
+    "tensor parallel over nodes: its all-reduces of each layer go over the network, which is not in the model of cost; "
+    "tensor parallel inside a node and pipeline parallel between nodes is faster"
+)
 CHECKPOINT = 14
 """Bytes a parameter of a training checkpoint: weights in bfloat16 and the optimiser's state. Two are on disk at a time."""
 
@@ -54,7 +58,8 @@ class Planner:
     ) -> None:  # fmt: skip
         """`concurrency`: requests in flight to a server (`execution.concurrency`)."""
         self.recipe, self.machine, self._paths, self._placer, self._done = recipe, machine, paths, placer, done
-        self._demands = Demands(recipe, machine)
+        self._layout = Layout(recipe, machine, placer, concurrency)
+        self._demands = Demands(recipe, machine, self._layout.gpus)
         self._models = Models(recipe, paths)
         probed = done.probe()
         self._measured = Measured(probed, machine, self._models)
@@ -74,9 +79,14 @@ class Planner:
             UserError: nobody knows how many questions there are, a job fits nowhere, or a model does not fit into the GPUs.
         """
         self._expected.check()
-        self._placer.check(self._demands.needed(self._paths))
         work = Work(self.recipe, self._paths, self._demands)
+        fit = Fit(self.recipe, self.machine, self._placer, self._layout, self._models)
+        fit.check(work.items.values())
+        self._placer.check(self._demands.needed(self._paths))
         lines = [self._line(item) for item in work.items.values()]
+        if not self.machine.is_slurm:
+            left = [item for item, line in zip(work.items.values(), lines, strict=True) if line.left]
+            check_here(self._models, (name for item in left if (name := fit.loaded(item))))
         placed = [self._placer.place(item.demand) for item in work.items.values() if item.demand.gpus]
         nodes = [node for place in placed if (node := places.node_of(self.machine, place))]
         price = next((node.price for node in nodes if node.price), None)
@@ -84,7 +94,7 @@ class Planner:
         rates = replace(self._rates, source=source)
         plan = Plan(self.recipe.name, self.machine.name, rates, lines, work.targets, not self.machine.is_slurm, price)
         plan.areas = places.areas(self.machine, lines)
-        plan.limits, plan.exceeded = places.queue(self.machine, lines), places.exceeded(plan.areas, lines)
+        plan.limits, plan.exceeded = places.queue(self.machine, lines), places.exceeded(self.machine, plan.areas, lines)
         return plan
 
     def collect(self) -> dict[str, Any]:
@@ -182,17 +192,18 @@ class Planner:
             line.notes.append("asks a service: its time and its price are not known here")
             return
         line.computes = True
-        at = f"models.{model}.engine"
-        gpu = places.gpu_of(self.machine, place, at)
-        serving = self._models.serving(model)
+        gpu = places.gpu_of(self.machine, place, f"models.{model}.engine")
+        serving = layout.serving(self._models.architecture(model), self._layout.sizes(model))
         run = GenerationRun(serving, requests / max(1, line.left), self._expected.prompt, replies, self._concurrency)
         line.flops = run.flops * line.left
         if gpu is not None:
-            self._must_fit(at, serving, gpu, self._models.longest(model))
             line.held = serving.context(gpu) * serving.data / run.mean_context
             line.fit = f"tensor {serving.tensor} x pipeline {serving.pipeline}" + (
                 f" x data {serving.data}" if serving.data > 1 else ""
             )
+            line.fit += " (chosen)" if self._layout.chosen(model) else ""
+            if serving.tensor > gpu.per_node:
+                line.notes.append(ACROSS)
             if min(line.held, run.requests) > 1.5 * self._concurrency:
                 line.notes.append(
                     f"a server holds the context of more requests than execution.concurrency, {self._concurrency}, sends it"
@@ -206,29 +217,11 @@ class Planner:
         if not requests:
             line.hours = 0.0
 
-    def _must_fit(self, at: str, serving: Serving, gpu: Gpu, longest: float) -> None:
-        heads = serving.architecture.heads
-        if heads % serving.tensor:
-            raise UserError(
-                f"{at}.arguments.tensor_parallel_size",
-                f"{serving.tensor} GPUs cannot share {heads} attention heads evenly",
-                f"one of {', '.join(str(number) for number in range(1, 17) if heads % number == 0)}",
-            )
-        why = fits(serving, gpu, longest)
-        if why is None:
-            return
-        better = smallest(serving.architecture, gpu, longest)
-        right = "no number of its GPUs does: shorten engine.max_model_len, or choose another machine"
-        if better:
-            arguments = f"tensor_parallel_size: {better.tensor}, pipeline_parallel_size: {better.pipeline}"
-            right = f"engine.arguments {{{arguments}}} would: {better.gpus} GPUs, {math.ceil(better.gpus / gpu.per_node)} nodes"
-        raise UserError(at, f"does not fit on {self.machine.name}: {why}", right)
-
     def _training_run(self, model: str, stage: Stage) -> TrainingRun:
         rows, lengths, _ = self._expected.dataset(stage.dataset)
         return TrainingRun(
             self._models.architecture(model), rows, lengths, stage.epochs, stage.max_length, stage.global_batch, stage.micro_batch,
-            stage.ranks, stage.packing, stage.gradient_checkpointing, stage.zero.stage, masked=True,
+            stage.ranks, stage.packing, stage.gradient_checkpointing, self._layout.zero(model).stage, masked=True,
         )  # fmt: skip
 
     def _train(self, line: Line, place: Place, model: str) -> None:
@@ -254,23 +247,16 @@ class Planner:
             line.hours = 0.0
 
     def _zero(self, model: str, stage: Stage, run: TrainingRun, gpu: Gpu, place: Place) -> str:
-        """Words on a training's memory.
-
-        Raises:
-            UserError: it does not fit.
-        """
+        """Words on a training's memory."""
         node = places.node_of(self.machine, place)
         host = (node.memory_mb if node else 0) * 2**20
-        found = memory.need(run.architecture, stage, stage.zero, stage.ranks, place.gpus)
-        if why := memory.misfit(found, gpu, host):
-            right = memory.would_fit(run.architecture, stage, gpu, host)
-            raise UserError(
-                f"models.{model}.stages",
-                f"does not fit on {self.machine.name}: {memory.words(stage.zero)} {why}",
-                right,
-            )
+        zero = self._layout.zero(model)
+        found = memory.need(run.architecture, stage, zero, stage.ranks, place.gpus)
+        chosen = " (chosen)" if stage.zero == "auto" else ""
+        words = f"{memory.words(zero)}{chosen}: {found.gpu / 1e9:.0f} of {gpu.memory / 1e9:.0f} GB"
+        if stage.gradient_checkpointing:
+            words += ", activations recomputed"
         least = memory.least(run.architecture, stage, stage.ranks, gpu, host)
-        words = f"{memory.words(stage.zero)}: {found.gpu / 1e9:.0f} of {gpu.memory / 1e9:.0f} GB"
-        if least and least != stage.zero and memory.settings_before(least, stage.zero):
+        if least and least != zero and memory.settings_before(least, zero):
             words += f"; {memory.words(least)} would fit too"
         return words

@@ -98,7 +98,7 @@ def training(folder: Path, architecture: Architecture, stage: Stage) -> dict[str
     mean = facts["tokens"] / count
     run = TrainingRun(
         architecture, count, Lengths.of(mean), 1, stage.max_length, stage.global_batch, stage.micro_batch, facts["ranks"],
-        stage.packing, stage.gradient_checkpointing, stage.zero.stage, masked=True,
+        stage.packing, stage.gradient_checkpointing, masked=True,
     )  # fmt: skip
     wall = _wall(read_json(sidecar_path(folder / "model.json")))
     return {

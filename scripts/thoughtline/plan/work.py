@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from ..machines.demands import Demands
@@ -11,6 +11,14 @@ from ..recipe.paths import Paths
 from ..recipe.schema.judging import judge_of
 from ..recipe.schema.recipe import Recipe
 from ..recipe.settings import answerer, decontaminated_against, question_set, verifier_of
+
+RULES = {
+    "generate_traces": ("traces", ("answerer", "set")),
+    "verify_traces": ("verdicts", ("answerer", "set")),
+    "train_model": ("train", ("model",)),
+    "measure_draft": ("drafts", ("draft",)),
+}
+"""Rules whose jobs load weights -> (stage, wildcards that are its item's names)."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +40,14 @@ class Item:
     def title(self) -> str:
         """For people."""
         return " on ".join(self.names)
+
+
+def key_of(rule: str, wildcards: Mapping[str, str]) -> tuple[str, tuple[str, ...]] | None:
+    """The item that a job of Snakemake belongs to; None for rules whose jobs load no weights."""
+    if rule not in RULES:
+        return None
+    stage, names = RULES[rule]
+    return stage, tuple(wildcards[name] for name in names)
 
 
 class Work:

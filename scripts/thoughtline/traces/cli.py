@@ -95,6 +95,11 @@ def _generate(subparsers: argparse._SubParsersAction) -> None:
         "--nodes", type=int, default=defaults.nodes, metavar="N",
         help="nodes of the Slurm job that share the vLLM server's tensor and pipeline parallel workers (default: %(default)s)",
     )  # fmt: skip
+    for name in ("tensor", "pipeline"):
+        parser.add_argument(
+            f"--{name}-parallel", type=int, metavar="N",
+            help=f"{name} parallel size of the vLLM server, where engine.arguments does not say",
+        )  # fmt: skip
     parser.set_defaults(run=run_generate)
 
 
@@ -113,6 +118,8 @@ def run_generate(args: argparse.Namespace) -> None:
         sharing=args.sharing,
         sharing_seconds=args.sharing_seconds,
         nodes=args.nodes,
+        tensor=args.tensor_parallel,
+        pipeline=args.pipeline_parallel,
     )
     model = None if settings.get("endpoint") else args.model
     inputs = [args.questions, *([model] if model else []), *([args.rewrites] if args.rewrites else [])]

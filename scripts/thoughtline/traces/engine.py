@@ -63,6 +63,19 @@ def engine_options(engine: dict[str, Any], on_cpu: bool) -> list[str]:
     return found
 
 
+def with_sizes(engine: dict[str, Any], tensor: int | None, pipeline: int | None) -> dict[str, Any]:
+    """Engine settings with parallel sizes that were chosen for the machine (plan/layout.py), where the recipe gives none.
+
+    They are no part of the recipe's settings, so not of a trace's identity.
+
+    >>> with_sizes({"arguments": {"max_num_seqs": 8}}, 4, None)
+    {'arguments': {'max_num_seqs': 8, 'tensor_parallel_size': 4}}
+    """
+    chosen = {"tensor_parallel_size": tensor, "pipeline_parallel_size": pipeline}
+    arguments = {**(engine.get("arguments") or {}), **{name: size for name, size in chosen.items() if size}}
+    return {**engine, "arguments": arguments} if arguments else engine
+
+
 def node_options(engine: dict[str, Any], nodes: int) -> list[str]:
     """vLLM options of a server whose tensor and pipeline parallel workers are spread evenly over `nodes` nodes.
 

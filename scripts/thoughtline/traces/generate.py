@@ -25,6 +25,7 @@ from ..common.journal import Journal
 from ..common.progress import Progress
 from ..common.rows import QUESTIONS, TRACES, read_rows, seed_of, write_rows
 from .client import ChatClient, Reply, ServiceError
+from .engine import with_sizes
 from .helping import Sharing
 from .prompts import Messages
 from .reasoning import split_openthoughts
@@ -56,6 +57,9 @@ class Options:
     start_seconds: float = 1800
     nodes: int = 1
     """Nodes that share the server's workers."""
+    tensor: int | None = None
+    pipeline: int | None = None
+    """Parallel sizes of the server, where the recipe gives none."""
     sharing: Path | None = None
     """The plan of jobs that help each other (helping.py); None: we are alone."""
     sharing_seconds: float = 15
@@ -248,7 +252,7 @@ def _service(
     folder = options.servers or (work.parent / "servers" if options.linger else work / "server")
     with serving(
         model_json,
-        settings.get("engine") or {},
+        with_sizes(settings.get("engine") or {}, options.tensor, options.pipeline),
         folder=folder,
         linger=options.linger,
         port=options.port,

@@ -99,6 +99,11 @@ def register(subparsers: Any) -> None:
     verify.add_argument(
         "--linger", type=float, default=0, metavar="SECONDS", help="keep the judge's idle server this long"
     )
+    for name in ("tensor", "pipeline"):
+        verify.add_argument(
+            f"--{name}-parallel", type=int, metavar="N",
+            help=f"{name} parallel size of the judge's server, where engine.arguments does not say",
+        )  # fmt: skip
     verify.add_argument("--servers", type=Path, help="folder where jobs share model servers (default: in --work)")
     verify.set_defaults(run=run_verify)
     agree = subparsers.add_parser(
@@ -160,10 +165,12 @@ def _options(args: argparse.Namespace, settings: dict[str, Any], work: Path, dea
     if args.model is None or not _asks(settings):
         yield Options(parsers=parsers)
         return
+    from ..traces.engine import with_sizes
     from ..traces.server import serving
 
     revision = read_json(args.model)["revision"]
-    engine, folder = settings.get("engine") or {}, args.servers or work / "servers"
+    engine = with_sizes(settings.get("engine") or {}, args.tensor_parallel, args.pipeline_parallel)
+    folder = args.servers or work / "servers"
     with serving(args.model, engine, folder=folder, linger=args.linger, deadline=deadline) as server:
         yield Options(
             Service(server.base_url, server.model, revision, health_url=server.health_url, diagnose=server.diagnose),

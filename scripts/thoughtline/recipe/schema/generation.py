@@ -64,7 +64,11 @@ class Engine(Strict):
     chunked_prefill: bool = Field(
         True, description="Off on CPU: a per-request seed crashes there when a prompt is split."
     )
-    arguments: dict[str, Any] = Field({}, description="Further vLLM server options, `name: value`.")
+    arguments: dict[str, Any] = Field(
+        {},
+        description="Further vLLM server options, `name: value`. Without tensor_parallel_size, pipeline_parallel_size and "
+        "data_parallel_size they are chosen for the machine.",
+    )
 
 
 class Endpoint(Strict):

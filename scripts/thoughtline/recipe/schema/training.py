@@ -42,7 +42,9 @@ class Stage(Strict):
     gradient_checkpointing: bool = Field(False, description="Recompute activations to save memory.")
     seed: int = Field(42, description="Order of rows and dropout; `seeds` of the model replaces it.")
     save_steps: int = Field(100, ge=1, description="Steps between checkpoints.")
-    zero: Zero = Field(Zero(), description="DeepSpeed ZeRO settings.")
+    zero: Zero | Literal["auto"] = Field(
+        Zero(), description='DeepSpeed ZeRO settings, or "auto": the fastest that fit into the machine\'s GPUs.'
+    )
     ranks: int = Field(1, ge=1, description="Processes the global batch is divided over.")
 
     @model_validator(mode="after")

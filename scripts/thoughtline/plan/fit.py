@@ -1,0 +1,172 @@
+"""Whether a recipe's jobs fit on a machine: a place for each, and room in its GPUs. What does not is refused, with what would."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterable
+
+from ..common.errors import UserError
+from ..machines.place import Place, Placer
+from ..machines.schema import Machine
+from ..recipe.schema.judging import judge_of
+from ..recipe.schema.recipe import Recipe
+from ..recipe.settings import answerer, verifier_of
+from . import memory, places
+from .architecture import Architecture
+from .generation import Serving, fits, smallest
+from .layout import Layout, serving
+from .models import Models
+from .rates import Gpu
+from .work import Item
+
+
+class Fit:
+    """Holds one recipe's jobs against one machine."""
+
+    def __init__(self, recipe: Recipe, machine: Machine, placer: Placer, layout: Layout, models: Models) -> None:
+        self._recipe, self._machine, self._placer, self._layout, self._models = recipe, machine, placer, layout, models
+
+    def check(self, items: Iterable[Item]) -> None:
+        """Check each kind of job.
+
+        Raises:
+            UserError: the first that finds no place, or whose model does not fit into its GPUs.
+        """
+        for item in items:
+            place = self._place(item)
+            if item.stage == "train":
+                self._training(item.names[0], place)
+            elif (model := self.served(item)) and place.gpus:
+                self._server(item, model, place)
+
+    def served(self, item: Item) -> str | None:
+        """The model with weights that a job serves; None if it serves none."""
+        if item.stage == "traces":
+            model = answerer(self._recipe, *item.names)["model"]
+        elif item.stage == "verdicts" and (judge := judge_of(verifier_of(self._recipe, item.names[1]))):
+            model = judge.model
+        elif item.stage == "drafts":
+            model = self._recipe.drafts[item.names[0]].target
+        else:
+            return None
+        return None if self._recipe.models[model].endpoint else model
+
+    def loaded(self, item: Item) -> str | None:
+        """The model that a job serves or trains; None if it needs no weights."""
+        return item.names[0] if item.stage == "train" else self.served(item)
+
+    def _place(self, item: Item) -> Place:
+        try:
+            return self._placer.place(item.demand)
+        except UserError as error:
+            where, advice = error.where, None
+            if item.stage == "train":
+                where, advice = f"models.{item.names[0]}.stages", self._other_ranks(item.names[0])
+            elif model := self.served(item):
+                where, advice = f"models.{model}.engine", self._other_sizes(model)
+            what = error.what if where == error.where else f"{error.where} {error.what}"
+            raise UserError(where, what, "; ".join(filter(None, (error.right, advice)))) from None
+
+    def _other_ranks(self, model: str) -> str | None:
+        (stage,) = self._recipe.models[model].stages
+        architecture = self._architecture(model)
+        for name, partition in self._machine.partitions.items():
+            node = self._machine.node_of(name)
+            gpu = places.speed_of(node) if partition.gpus else None
+            if gpu is None or architecture is None:
+                continue
+            most = max((qos.max_nodes or math.inf for qos in partition.qos if qos.automatic), default=0) * gpu.per_node
+            ranks = memory.most_ranks(architecture, stage, gpu, node.memory_mb * 2**20, min(most, stage.ranks))
+            if ranks:
+                host, zero = node.memory_mb * 2**20, self._layout.zero(model)
+                enough = memory.misfit(memory.need(architecture, stage, zero, ranks, gpu.per_node), gpu, host) is None
+                least = None if enough else memory.least(architecture, stage, ranks, gpu, host)
+                settings = f" and zero: {{{memory.keys(least)}}}" if least else ""
+                same = f"its global_batch stays {stage.global_batch}, so only rounding and time differ"
+                return f"ranks: {ranks}{settings} would fit into {name}: {same}"
+        return None
+
+    def _other_sizes(self, model: str) -> str | None:
+        found = self._layout.best(model) if self._layout.given(model) else None
+        if found is None:
+            return None
+        return f"without parallel sizes in engine.arguments {found.tensor} x {found.pipeline} would be chosen here"
+
+    def _architecture(self, model: str) -> Architecture | None:
+        try:
+            return self._models.architecture(model)
+        except UserError:
+            return None
+
+    def _gpu(self, place: Place) -> Gpu | None:
+        node = places.node_of(self._machine, place)
+        return places.speed_of(node) if node and place.gpus else None
+
+    def _server(self, item: Item, model: str, place: Place) -> None:
+        at = f"models.{model}.engine"
+        if place.nodes > 1 and item.stage != "traces":
+            what = "judges" if item.stage == "verdicts" else "is measured with its draft"
+            raise UserError(
+                at,
+                f"takes {place.nodes} nodes of {self._machine.name}, and where a model {what} it must fit on one",
+                "a smaller model, GPUs with more memory, or an endpoint",
+            )
+        architecture, gpu = self._architecture(model), self._gpu(place)
+        if architecture is None or gpu is None:
+            return
+        sizes, longest = self._layout.sizes(model), self._models.longest(model)
+        if architecture.heads % sizes.tensor:
+            raise UserError(
+                f"{at}.arguments.tensor_parallel_size",
+                f"{sizes.tensor} GPUs cannot share {architecture.heads} attention heads evenly",
+                f"one of {', '.join(str(number) for number in range(1, 17) if architecture.heads % number == 0)}",
+            )
+        if why := fits(serving(architecture, sizes), gpu, longest):
+            right = self._larger(architecture, gpu, longest)
+            raise UserError(at, f"does not fit on {self._machine.name}: {why}", right)
+
+    def _larger(self, architecture: Architecture, gpu: Gpu, longest: float) -> str:
+        better: Serving | None = smallest(architecture, gpu, longest)
+        if better is None:
+            return "no number of its GPUs does: shorten engine.max_model_len, or choose another machine"
+        arguments = f"tensor_parallel_size: {better.tensor}, pipeline_parallel_size: {better.pipeline}"
+        nodes = math.ceil(better.gpus / gpu.per_node)
+        return (
+            f"engine.arguments {{{arguments}}} would: {better.gpus} GPUs, {nodes} nodes; without sizes they are chosen"
+        )
+
+    def _training(self, model: str, place: Place) -> None:
+        (stage,) = self._recipe.models[model].stages
+        architecture, gpu, node = self._architecture(model), self._gpu(place), places.node_of(self._machine, place)
+        if architecture is None or gpu is None or node is None:
+            return
+        host, zero = node.memory_mb * 2**20, self._layout.zero(model)
+        if why := memory.misfit(memory.need(architecture, stage, zero, stage.ranks, place.gpus), gpu, host):
+            what = f"does not fit on {self._machine.name}: {memory.words(zero)} {why}"
+            raise UserError(f"models.{model}.stages", what, memory.would_fit(architecture, stage, gpu, host))
+
+
+def check_here(models: Models, names: Iterable[str]) -> None:
+    """On this machine: weights that are larger than its memory cannot be used without GPUs.
+
+    Args:
+        names: models that are served or trained.
+
+    Raises:
+        UserError: the first that is too large.
+    """
+    if os.path.exists("/dev/nvidiactl"):
+        return
+    memory_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    for name in dict.fromkeys(names):
+        try:
+            weights = models.weights(name)
+        except UserError:  # nobody knows yet how large they are
+            continue
+        if weights > memory_bytes:
+            raise UserError(
+                f"models.{name}",
+                f"its weights take {weights / 1e9:,.0f} GB, and this machine has {memory_bytes / 1e9:,.0f} GB of memory and no GPU",
+                "name a cluster (--config machine=leonardo), or run the recipe scaled down: `thoughtline recipe scale RECIPE --out small.yaml`",
+            )

@@ -1,0 +1,160 @@
+"""How a recipe's models lie on a machine's GPUs: what the recipe says, and where it says nothing what is chosen.
+
+A choice depends on recipe, machine file and `execution.concurrency` alone, never on what is done already, so the driver of a run and each
+of its jobs choose the same. It is no part of the settings that jobs are compared by: another machine makes nothing run again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import NamedTuple
+
+from ..common.errors import UserError
+from ..machines.demands import BASE, PARALLEL
+from ..machines.place import Placer
+from ..machines.schema import Machine
+from ..recipe.schema.judging import judge_of
+from ..recipe.schema.recipe import Recipe
+from ..recipe.schema.training import Stage, Zero
+from ..recipe.settings import engine_of, verifier_of
+from . import memory, places
+from .architecture import Architecture, of_model
+from .generation import IN_FLIGHT, Serving, cheapest
+from .rates import Gpu
+
+NODES = 16
+"""Most nodes of a server, where no QoS sets a lower limit."""
+
+
+class Sizes(NamedTuple):
+    """GPUs of a model server: their product."""
+
+    tensor: int = 1
+    pipeline: int = 1
+    data: int = 1
+
+    @property
+    def gpus(self) -> int:
+        """GPUs in all."""
+        return self.tensor * self.pipeline * self.data
+
+
+class Layout:
+    """Parallel sizes of servers and ZeRO settings of trainings, of one recipe on one machine."""
+
+    def __init__(self, recipe: Recipe, machine: Machine, placer: Placer, concurrency: int = 64) -> None:
+        """`concurrency`: requests in flight to a server (`execution.concurrency`)."""
+        self._recipe, self._machine, self._placer = recipe, machine, placer
+        self._concurrency = min(concurrency, IN_FLIGHT)
+        self._known: dict[str, Sizes | None] = {}
+
+    def given(self, model: str) -> Sizes | None:
+        """The sizes that the recipe gives; None where it gives none."""
+        arguments = engine_of(self._recipe, model).get("arguments") or {}
+        arguments = {key.replace("-", "_"): value for key, value in arguments.items()}
+        if not any(arguments.get(key) for key in PARALLEL):
+            return None
+        return Sizes(*(int(arguments.get(key) or 1) for key in PARALLEL))
+
+    def chosen(self, model: str) -> Sizes | None:
+        """The sizes that are chosen; None where the recipe gives them, or machine or model is not known well enough."""
+        if model not in self._known:
+            self._known[model] = None if self.given(model) else self.best(model)
+        return self._known[model]
+
+    def sizes(self, model: str) -> Sizes:
+        """The sizes of a model's server."""
+        return self.given(model) or self.chosen(model) or Sizes()
+
+    def gpus(self, model: str) -> int:
+        """GPUs of a model's server."""
+        return self.sizes(model).gpus
+
+    def best(self, model: str) -> Sizes | None:
+        """What would be chosen, whatever the recipe gives; None where nothing fits or too little is known."""
+        architecture = self._architecture(model)
+        if architecture is None:
+            return None
+        for gpu, nodes in self._gpus():
+            if found := cheapest(architecture, gpu, self.longest(model), self._concurrency, nodes):
+                return Sizes(found.tensor, found.pipeline)
+        return None
+
+    def longest(self, model: str) -> float:
+        """Tokens of context that a server must be able to hold for one request."""
+        asked = engine_of(self._recipe, model).get("max_model_len")
+        return asked or self._recipe.models[self._published(model)].context_length or 1
+
+    def chosen_zero(self, model: str) -> Zero | None:
+        """The ZeRO settings that are chosen for a training; None where the recipe gives them."""
+        (stage,) = self._recipe.models[model].stages
+        return self.zero(model) if stage.zero == "auto" else None
+
+    def zero(self, model: str) -> Zero:
+        """The ZeRO settings of a training: the recipe's, or the fastest that fit; stage 3 where too little is known to choose."""
+        (stage,) = self._recipe.models[model].stages
+        if stage.zero != "auto":
+            return stage.zero
+        architecture = self._architecture(model)
+        found = self._node(stage) if architecture else None
+        if architecture is None or found is None:
+            return Zero()
+        # Where nothing fits, the least: fit.py refuses it.
+        return memory.least(architecture, stage, stage.ranks, *found) or list(memory.settings())[-1]
+
+    def server_words(self, model: str) -> str:
+        """What a command that serves a model is told beside its settings."""
+        found = self.chosen(model)
+        return f"--tensor-parallel {found.tensor} --pipeline-parallel {found.pipeline}" if found else ""
+
+    def judge_words(self, set_name: str) -> str:
+        """What a command that serves the judge of a question set is told beside its settings."""
+        judge = judge_of(verifier_of(self._recipe, set_name))
+        return self.server_words(judge.model) if judge else ""
+
+    def training_words(self, model: str) -> str:
+        """What a command that trains a model is told beside its settings."""
+        zero = self.chosen_zero(model)
+        if zero is None:
+            return ""
+        offloaded = ["optimizer"] * zero.offload_optimizer + ["parameters"] * zero.offload_parameters
+        return f"--zero {'+'.join([str(zero.stage), *offloaded])}"
+
+    def _published(self, model: str) -> str:
+        while (base := self._recipe.models[model].base) is not None:
+            model = base
+        return model
+
+    def _architecture(self, model: str) -> Architecture | None:
+        """From the table or a local folder: not from staged weights, which may come between the driver's look and a job's."""
+        published = self._recipe.models[self._published(model)]
+        if published.endpoint is not None:
+            return None
+        try:
+            return of_model(published, model)
+        except UserError:
+            return None
+
+    def _gpus(self) -> Iterator[tuple[Gpu, int]]:
+        """Each kind of GPU that the machine's file knows well, with the most nodes that a job gets, in the order in which places are sought."""
+        for name, partition in self._machine.partitions.items():
+            gpu = places.speed_of(self._machine.node_of(name)) if partition.gpus else None
+            limits = [qos.max_nodes or NODES for qos in partition.qos if qos.automatic and qos.min_nodes <= 1]
+            if gpu is not None and limits:
+                yield gpu, min(NODES, max(limits))
+
+    def _node(self, stage: Stage) -> tuple[Gpu, float] | None:
+        """The GPUs that a training gets, and the memory of their nodes in bytes."""
+        try:
+            place = self._placer.place(replace(BASE["train"], gpus=stage.ranks))
+        except UserError:
+            return None
+        node = places.node_of(self._machine, place)
+        gpu = places.speed_of(node) if node else None
+        return (gpu, node.memory_mb * 2**20) if node and gpu else None
+
+
+def serving(architecture: Architecture, sizes: Sizes) -> Serving:
+    """A server of these sizes."""
+    return Serving(architecture, *sizes)

@@ -1,0 +1,143 @@
+"""What does not fit on a machine is refused with what would, by the plan and by Snakemake before any job."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+from thoughtline.common.errors import UserError
+from thoughtline.machines.demands import Demands
+from thoughtline.machines.load import load_machine
+from thoughtline.machines.place import Placer
+from thoughtline.plan.fit import Fit, check_here
+from thoughtline.plan.layout import Layout
+from thoughtline.plan.models import Models
+from thoughtline.plan.work import Work, key_of
+from thoughtline.recipe.extends import read_layers
+from thoughtline.recipe.load import load, parse
+from thoughtline.recipe.paths import Paths
+
+ROOT = Path(__file__).parents[2]
+RECIPE = ROOT / "recipes/openthinker.yaml"
+
+
+def recipe_with(engine=None, stage=None, of="openthinker-32b", **keys):
+    """The release with changed settings of R1's server and of one student's training."""
+    data = read_layers(RECIPE).data
+    data |= keys
+    if engine is not None:
+        data["models"]["deepseek-r1"]["engine"] |= engine
+    if stage is not None:
+        data["models"][of]["stages"] = [{**data["models"][of]["stages"][0], **stage}]
+    return parse(data, RECIPE)
+
+
+def check(recipe, machine):
+    site, paths = load_machine(machine), Paths(recipe, "none")
+    placer = Placer(site)
+    layout = Layout(recipe, site, placer)
+    Fit(recipe, site, placer, layout, Models(recipe, paths)).check(
+        Work(recipe, paths, Demands(recipe, site, layout.gpus)).items.values()
+    )
+
+
+SIZES = "tensor_parallel_size"
+AT = r"models\.openthinker-32b\.stages: "
+REFUSED = {
+    "weights alone": (
+        {"engine": {"arguments": {SIZES: 4}}},
+        r"models\.deepseek-r1\.engine: does not fit on leonardo: weights take 168 GB of each of 4 GPUs, .*"
+        r"pipeline_parallel_size: 3\} would: 12 GPUs, 3 nodes; without sizes they are chosen",
+    ),
+    "heads": (
+        {"engine": {"arguments": {SIZES: 3, "pipeline_parallel_size": 8}}},
+        rf"{SIZES}: 3 GPUs cannot share 128 attention heads evenly; one of 1, 2, 4, 8, 16",
+    ),
+    "nodes that are not filled": (
+        {"engine": {"arguments": {SIZES: 2, "pipeline_parallel_size": 7}}},
+        r"models\.deepseek-r1\.engine: .*14 GPUs do not fill nodes of 4; "
+        r"without parallel sizes in engine.arguments 4 x 4 would be chosen here",
+    ),
+    "ZeRO-2": (
+        {"stage": {"zero": {"stage": 2}}},
+        AT + r"does not fit on leonardo: ZeRO-2 needs .*; would fit: zero: \{stage: 3\}",
+    ),
+    "activations kept": (
+        {"stage": {"gradient_checkpointing": False}},
+        AT + r".*ZeRO-3, optimiser and parameters offloaded needs .* of a GPU that has 69; "
+        r"would fit: zero: \{stage: 3\}, gradient_checkpointing: true",
+    ),
+    "too few ranks without offloading": (
+        {"stage": {"zero": {"stage": 3}, "ranks": 4}},
+        AT + r".*; would fit: zero: \{stage: 3, offload_optimizer: true",
+    ),
+    "nothing": (
+        {"stage": {"zero": "auto", "max_length": 32768, "micro_batch": 24, "global_batch": 96, "ranks": 4, "gradient_checkpointing": False}},
+        AT + r".*would fit: zero: .*gradient_checkpointing: true, micro_batch: 1",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("changes", "words"), REFUSED.values(), ids=REFUSED)
+def test_a_misfit_is_refused_with_what_would_fit(changes, words):
+    with pytest.raises(UserError, match=words):
+        check(recipe_with(**changes), "leonardo")
+
+
+def test_more_ranks_than_a_machine_gives_are_refused_with_a_number_that_it_does():
+    with pytest.raises(
+        UserError, match=r"32b-unverified\.stages: machine p5 takes no job .*; ranks: 128 would fit"
+    ) as told:
+        check(load(ROOT / "recipes/openthinker-unverified.yaml"), "p5")
+    assert "global_batch stays 384" in str(told.value)
+    # And it does.
+    data = read_layers(ROOT / "recipes/openthinker-unverified.yaml").data
+    data["models"]["openthinker-32b-unverified"]["stages"][0]["ranks"] = 128
+    check(parse(data, RECIPE), "p5")
+
+
+def test_what_is_advised_fits():
+    check(recipe_with(engine={"arguments": {SIZES: 4, "pipeline_parallel_size": 3}}), "leonardo")
+    check(recipe_with(engine={"arguments": {}}, stage={"zero": "auto"}), "leonardo")
+    check(recipe_with(stage={"gradient_checkpointing": True, "zero": {"stage": 3}}), "leonardo")
+
+
+def test_a_judge_over_nodes_is_refused():
+    data = read_layers(RECIPE).data
+    judge = {"verifier": "judge", "model": "deepseek-r1", "template": "{{ answer }} {{ reference }}"}
+    data["verdicts"] |= {"math": judge}
+    words = r"models\.deepseek-r1\.engine: takes 4 nodes of leonardo, and where a model judges it must fit on one"
+    with pytest.raises(UserError, match=words):
+        check(parse(data, RECIPE), "leonardo")
+
+
+def test_weights_larger_than_this_machine_are_refused_here(monkeypatch):
+    recipe = load(RECIPE)
+    models = Models(recipe, Paths(recipe, "none"))
+    monkeypatch.setattr(os.path, "exists", lambda path: False)
+    with pytest.raises(
+        UserError, match=r"models\.deepseek-r1: its weights take 671 GB, and this machine has .*; name a cluster"
+    ):
+        check_here(models, ["deepseek-r1"])
+    demo = load(ROOT / "recipes/demo.yaml")
+    check_here(Models(demo, Paths(demo, "none")), ["smollm2"])
+
+
+def test_jobs_of_snakemake_belong_to_items():
+    assert key_of("generate_traces", {"answerer": "r1", "set": "math", "shard": "0001"}) == ("traces", ("r1", "math"))
+    assert key_of("train_model", {"model": "student"}) == ("train", ("student",))
+    assert key_of("write_report", {}) is None
+
+
+def test_snakemake_refuses_a_misfit_in_a_dry_run(tmp_path):
+    data = read_layers(RECIPE).data
+    data["models"]["deepseek-r1"]["engine"]["arguments"] = {SIZES: 4}
+    path = tmp_path / "recipe.yaml"
+    path.write_text(yaml.safe_dump(data, sort_keys=False))
+    words = ["--config", f"recipe={path}", f"results={tmp_path}/results", "account=none", "-n"]
+    run = subprocess.run(
+        [str(ROOT / ".venv/driver/bin/snakemake"), "--profile", "profiles/leonardo", *words],
+        cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT / "scripts")}, capture_output=True, text=True,
+    )  # fmt: skip
+    assert run.returncode != 0 and "models.deepseek-r1.engine: does not fit on leonardo" in run.stdout + run.stderr
