@@ -53,5 +53,9 @@ def main() -> None:
     (go_online if noun == "stage" else go_offline)()
     if noun:
         enter(ENVIRONMENTS[noun], arguments)
-    args = parser_of(noun).parse_args(arguments)
+    args, unknown = parser_of(noun).parse_known_args(arguments)
+    if unknown:
+        command = " ".join(filter(None, ("thoughtline", noun, getattr(args, "verb", None))))
+        print(f"error: {command}: knows no {' '.join(unknown)}; `{command} --help` lists its options", file=sys.stderr)
+        sys.exit(2)
     sys.exit(guarded(args.run, args))

@@ -7,7 +7,7 @@ import sys
 import pytest
 from thoughtline.common import files
 from thoughtline.common.errors import UserError
-from thoughtline.common.files import atomic_directory, atomic_path, read_json, sha256_file, write_json
+from thoughtline.common.files import atomic_directory, atomic_path, read_json, sha256_file, write_json, write_text
 
 
 def test_a_failure_leaves_the_old_file_and_no_rubbish(tmp_path):
@@ -74,3 +74,9 @@ def test_the_next_writer_sweeps_what_a_killed_one_left_and_nothing_else(tmp_path
             writer.kill()
             writer.wait()
             writer.stdout.close()
+
+
+def test_a_folder_in_the_place_of_a_file_is_named_itself(tmp_path):
+    with pytest.raises(IsADirectoryError) as told:
+        write_text(tmp_path, "words")
+    assert told.value.filename == str(tmp_path) and list(tmp_path.iterdir()) == []

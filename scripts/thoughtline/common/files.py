@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import glob
 import hashlib
@@ -25,6 +26,8 @@ def atomic_path(final: str | os.PathLike[str]) -> Iterator[Path]:
     same file left behind is removed on success.
     """
     final = Path(final)
+    if final.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(final))
     final.parent.mkdir(parents=True, exist_ok=True)
     with _held(lambda: _temporary_file(final)) as part:
         try:

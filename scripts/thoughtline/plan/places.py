@@ -110,5 +110,6 @@ def queue(machine: Machine, lines: Sequence[Line]) -> list[str]:
     for line in lines:
         if line.segments > 1 and line.left:
             hours = (line.limit_minutes or 0) / 60
-            words.append(f"{line.stage} {line.what}: {line.segments} jobs in turn of at most {hours:g} h")
+            fewer = ": more shards would make shorter jobs" if line.stage == "traces" else ""
+            words.append(f"{line.stage} {line.what}: {line.segments} jobs in turn of at most {hours:g} h{fewer}")
     return words
