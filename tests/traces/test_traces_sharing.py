@@ -203,3 +203,25 @@ def test_the_first_errors_of_a_log_are_told_apart_from_its_end(tmp_path):
     first, last = "ModuleNotFoundError: No module named 'flashinfer'", "RuntimeError: Engine core initialization failed"
     assert message.count(first) == 1 and message.index(first) < message.index(last)
     assert keeper.errors(tmp_path / "none.log") == []
+
+
+HALF_DEAD = """
+import ctypes, os, threading, time
+if (pid := os.fork()) == 0:
+    time.sleep(600)
+threading.Thread(target=time.sleep, args=(600,), daemon=True).start()
+print(pid, flush=True)
+ctypes.CDLL(None).syscall(60, 0)  # this thread ends, the process does not
+"""
+
+
+@pytest.mark.skipif(os.uname().machine != "x86_64", reason="the number of a system call is x86-64's")
+def test_who_is_below_a_process_of_which_threads_are_left_is_found():
+    with subprocess.Popen([sys.executable, "-c", HALF_DEAD], stdout=subprocess.PIPE, text=True) as process:
+        child = int(process.stdout.readline())
+        try:
+            until(lambda: Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z", 20)
+            assert child in keeper.descendants(os.getpid()) and process.pid not in keeper.descendants(os.getpid())
+        finally:
+            os.kill(child, signal.SIGKILL)
+            process.kill()

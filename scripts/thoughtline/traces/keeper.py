@@ -93,19 +93,18 @@ def errors(path: Path, most: int = 8) -> list[str]:
 
 
 def descendants(pid: int) -> list[int]:
-    """All living processes below `pid`."""
-    children: dict[int, list[int]] = {}
+    """All living processes below `pid`; also those below a dead one whose threads have not all ended, since it still is their parent."""
+    children: dict[int, list[tuple[int, str]]] = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             with contextlib.suppress(OSError):
-                fields = (entry / "stat").read_text().rpartition(")")[2].split()
-                if fields[0] != "Z":
-                    children.setdefault(int(fields[1]), []).append(int(entry.name))
+                state, parent = (entry / "stat").read_text().rpartition(")")[2].split()[:2]
+                children.setdefault(int(parent), []).append((int(entry.name), state))
     found, queue = [], [pid]
     while queue:
         below = children.get(queue.pop(), [])
-        found += below
-        queue += below
+        found += [each for each, state in below if state != "Z"]
+        queue += [each for each, _ in below]
     return found
 
 
