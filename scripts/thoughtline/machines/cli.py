@@ -32,9 +32,13 @@ def _show(args: argparse.Namespace) -> None:
     machine = load_machine(args.machine)
     print("\n".join(summary(machine)))
     if args.recipe:
-        recipe = load(args.recipe)
-        placer = Placer(machine)
-        needed = Demands(recipe, machine).needed(Paths(recipe, "results"))
+        from ..plan.cli import config_of
+        from ..plan.layout import Layout
+
+        recipe, config = load(args.recipe), config_of(args)
+        placer = Placer(machine, config.qos, config.account, config.exclude_nodes)
+        layout = Layout(recipe, machine, placer, config.execution.concurrency)
+        needed = Demands(recipe, machine, layout.gpus).needed(Paths(recipe, "results"))
         placer.check(needed)
         print("\n".join(dict.fromkeys(f"{key}: {_words(placer.place(demand))}" for key, demand in needed)))
 
