@@ -1,6 +1,7 @@
 """Rules whose jobs span nodes, by Snakemake itself: a machine with one GPU a node, so two ranks or workers take two nodes."""
 
 import json
+import re
 import shutil
 
 import pytest
@@ -8,6 +9,16 @@ from long_runs import long_run
 
 STUDENT = "models/student-seed1"
 TRACES = "traces/teacher/puzzle-train/0000.parquet"
+
+
+WIDE = """\
+  wide:
+    local: {path: wide}
+    licence: Apache-2.0
+    credit: made by the test
+    context_length: 4096
+    engine: {dtype: float32, chunked_prefill: false}
+"""
 
 
 def spread(runs, name):
@@ -41,8 +52,13 @@ def served_over_two(runs):
     speed = "    gpu_speed: {bf16_tflops: 1, bandwidth_gb_s: 100, source: none, date: 2026-11-23}\n"
     workspace.edit("machines/testcluster.yaml", "    gpu_memory_mb: 65536\n", f"    gpu_memory_mb: 3180\n{speed}")
     assert not workspace.planned()  # another machine makes nothing run again
-    workspace.edit("recipes/tiny.yaml", "context_length: 1024", "context_length: 4096")
-    workspace.edit("recipes/tiny.yaml", "max_model_len: 1024, ", "")
+    recipe = workspace.folder / "recipes/tiny.yaml"
+    model = re.search(r"local: {path: (.*?)}", recipe.read_text())[1]
+    shutil.copytree(workspace.folder / model, workspace.folder / "wide")
+    config = workspace.folder / "wide/config.json"
+    config.write_text(config.read_text().replace('"max_position_embeddings": 1024', '"max_position_embeddings": 4096'))
+    workspace.edit("recipes/tiny.yaml", "  student:\n", WIDE + "  student:\n")
+    workspace.edit("recipes/tiny.yaml", "  teacher:\n    model: noise", "  teacher:\n    model: wide")
     workspace.start(f"results/tiny/{TRACES}").succeed()
     return workspace
 

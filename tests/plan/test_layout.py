@@ -81,6 +81,22 @@ def test_a_recipe_that_gives_sizes_has_them():
     assert layout("leonardo").server_words("openthinker-32b") == "--tensor-parallel 4 --pipeline-parallel 1"
 
 
+def test_a_judge_stays_on_one_node_where_it_fits_there():
+    site, own = load_machine("leonardo"), recipe_with()
+    judge = {"verifier": "judge", "model": "qwen2.5-32b-instruct", "template": "{{ answer }} {{ reference }}"}
+    data = read_layers(RECIPE).data
+    data["verdicts"] |= {"math": judge}
+    data["models"]["qwen2.5-32b-instruct"]["engine"] = {"dtype": "bfloat16"}
+    judging = parse(data, RECIPE)
+    for machine in ("leonardo", "p5"):
+        site = load_machine(machine)
+        assert (
+            Layout(judging, site, Placer(site), 256).gpus("qwen2.5-32b-instruct")
+            <= site.nodes[next(iter(site.nodes))].gpus
+        )
+    assert layout("leonardo", own, 256).gpus("deepseek-r1") > 4
+
+
 def test_nothing_is_chosen_where_nothing_is_known():
     assert layout("local").sizes("deepseek-r1") == Sizes() and layout("local").server_words("deepseek-r1") == ""
     assert layout("local").zero("openthinker-32b") == Zero()

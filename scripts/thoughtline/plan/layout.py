@@ -6,6 +6,7 @@ of its jobs choose the same. It is no part of the settings that jobs are compare
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import NamedTuple
@@ -77,8 +78,9 @@ class Layout:
         if architecture is None:
             return None
         for gpu, nodes in self._gpus():
-            if found := cheapest(architecture, gpu, self.longest(model), self._concurrency, nodes):
-                return Sizes(found.tensor, found.pipeline)
+            for most in (1, nodes) if model in self._on_one_node() else (nodes,):
+                if found := cheapest(architecture, gpu, self.longest(model), self._concurrency, most):
+                    return Sizes(found.tensor, found.pipeline)
         return None
 
     def longest(self, model: str) -> float:
@@ -120,6 +122,14 @@ class Layout:
             return ""
         offloaded = ["optimizer"] * zero.offload_optimizer + ["parameters"] * zero.offload_parameters
         return f"--zero {'+'.join([str(zero.stage), *offloaded])}"
+
+    @functools.cache  # noqa: B019 (one instance a process)
+    def _on_one_node(self) -> set[str]:
+        """Models that judge, or are measured with a draft: their jobs stay on one node."""
+        judges = (
+            judge_of(verifier_of(self._recipe, name)) for name in (*self._recipe.questions, *self._recipe.benchmarks)
+        )
+        return {each.model for each in judges if each} | {each.target for each in self._recipe.drafts.values()}
 
     def _published(self, model: str) -> str:
         while (base := self._recipe.models[model].base) is not None:
