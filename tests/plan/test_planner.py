@@ -11,6 +11,7 @@ import pytest
 from thoughtline.common.errors import UserError
 from thoughtline.machines.load import load_machine
 from thoughtline.machines.place import Placer
+from thoughtline.plan.advice import on_concurrency
 from thoughtline.plan.done import Done
 from thoughtline.plan.page import page
 from thoughtline.plan.planner import Planner
@@ -125,7 +126,12 @@ def test_the_command(tmp_path):
     )
     assert run.returncode == 0, run.stderr
     assert "openthinker on leonardo" in run.stdout and "GPU-hours" in run.stdout
-    assert json.loads((tmp_path / "plan.json").read_text())["machine"] == "leonardo"
+    data = json.loads((tmp_path / "plan.json").read_text())
+    assert data["machine"] == "leonardo"
+    (advice,) = data["advice"]
+    assert f"advice: {advice}" in run.stdout and re.match(
+        r"`execution: {concurrency: \d+}` in site.yaml instead of 64", advice
+    )
     run = subprocess.run(
         [*command[:4], "--recipe", "no-such"], cwd=ROOT, env=environment, capture_output=True, text=True
     )
@@ -145,3 +151,14 @@ def test_sky_t1_costs_what_was_published(tmp_path):
     # A mixture by sources, and a second model by an endpoint: its time is not predicted.
     assert line(plan, "datasets", "math-only").rows == 4000
     assert not line(plan, "traces", "reformatted", "math").computes
+
+
+def test_advice_is_given_where_it_is_worth_it(leonardo, tmp_path):
+    def again(count):
+        return planned(load(RECIPE), "leonardo", tmp_path, count)
+
+    (words,) = on_concurrency(leonardo, 64, again)
+    best = int(re.search(r"concurrency: (\d+)", words)[1])
+    assert again(best).total()[0] < 0.9 * leonardo.total()[0]
+    assert on_concurrency(again(best), best, again) == []
+    assert on_concurrency(planned(load(ROOT / "recipes/demo.yaml"), "local", tmp_path), 64, again) == []

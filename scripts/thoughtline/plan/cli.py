@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import subprocess
 import sys
 from pathlib import Path
@@ -12,11 +13,14 @@ from ..common.errors import UserError
 from ..common.files import write_json, write_text
 from ..machines.load import load_machine
 from ..machines.place import Placer
+from ..machines.schema import Machine
 from ..recipe.execution import Execution, site_settings, with_site
 from ..recipe.load import load
 from ..recipe.paths import Paths
+from ..recipe.schema.recipe import Recipe
 from ..recipe.yaml_text import read_yaml
 from . import probe
+from .advice import on_concurrency
 from .calibration import calibrate
 from .done import Done
 from .page import page
@@ -40,6 +44,9 @@ def _plan(args: argparse.Namespace) -> None:
         run_probe(config)
     planner = planner_of(config, args.fresh)
     plan = planner.plan()
+    if not planner.probed:
+        now = config.execution.concurrency
+        plan.advice = on_concurrency(plan, now, lambda count: planner_of(config, args.fresh, count).plan())
     if args.json:
         write_json(args.json, plan.as_json())
     if args.keep:
@@ -49,12 +56,17 @@ def _plan(args: argparse.Namespace) -> None:
     print(text(plan, args.every))
 
 
-def planner_of(config: Execution, fresh: bool = False) -> Planner:
-    """The planner of a recipe on a machine."""
-    recipe, machine = load(config.recipe), load_machine(config.machine)
+def planner_of(config: Execution, fresh: bool = False, concurrency: int | None = None) -> Planner:
+    """The planner of a recipe on a machine; `concurrency` instead of `execution.concurrency`."""
+    recipe, machine = _loaded(config.recipe, config.machine)
     paths = Paths(recipe, config.results, config.stage)
     placer = Placer(machine, config.qos, config.account, config.exclude_nodes)
-    return Planner(recipe, machine, paths, placer, Done(paths, fresh), config.execution.concurrency)
+    return Planner(recipe, machine, paths, placer, Done(paths, fresh), concurrency or config.execution.concurrency)
+
+
+@functools.cache
+def _loaded(recipe: str, machine: str) -> tuple[Recipe, Machine]:
+    return load(recipe), load_machine(machine)
 
 
 def run_probe(config: Execution) -> None:

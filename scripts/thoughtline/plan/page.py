@@ -75,7 +75,7 @@ def page(plan: Plan, recipe: Recipe, machine: Machine) -> str:
         "heads": heads(plan),
         "lines": [joined(plan, lines) for lines in grouped(plan)],
         "fits": fits_of(plan),
-        "notes": [*notes_of(plan), *plan.limits],
+        "notes": [*notes_of(plan), *plan.limits, *plan.advice],
         "storage": [
             [
                 area.name,

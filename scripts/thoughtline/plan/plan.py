@@ -129,6 +129,8 @@ class Plan:
     areas: list[Area] = field(default_factory=list)
     limits: list[str] = field(default_factory=list)
     """What there is to say about limits of queue and storage that are met."""
+    advice: list[str] = field(default_factory=list)
+    """What would make it cheaper."""
     exceeded: list[str] = field(default_factory=list)
     """Those that are not."""
 
@@ -204,6 +206,7 @@ class Plan:
                 for area in self.areas
             ],
             "limits": self.limits,
+            "advice": self.advice,
             "exceeded": self.exceeded,
         }
 

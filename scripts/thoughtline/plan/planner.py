@@ -72,6 +72,11 @@ class Planner:
         """The recipe's results."""
         return self._paths.root
 
+    @property
+    def probed(self) -> bool:
+        """Whether rates of this machine were measured."""
+        return self._measured.date is not None
+
     def plan(self) -> Plan:
         """The plan.
 

@@ -159,6 +159,7 @@ def text(plan: Plan, every: bool = False) -> str:
         quota = f" of {short(area.quota, 'B')}" if area.quota else ""
         found.append(f"storage: {area.name} ({area.path}): {short(area.needed, 'B')}{quota}")
     found += [f"limits: {words}" for words in plan.limits]
+    found += [f"advice: {words}" for words in plan.advice]
     found += [f"EXCEEDED: {words}" for words in plan.exceeded]
     return "\n".join(found)
 
