@@ -68,6 +68,8 @@ def test_everything_that_takes_time_is_small(pair):
         assert chosen.limit <= overlay.benchmarks and chosen.shards <= overlay.shards
     for run in small.traces.values():
         assert run.samples <= overlay.samples and run.sampling.max_tokens <= overlay.max_tokens
+    for draft in small.drafts.values():
+        assert draft.limit * len(draft.questions) <= overlay.benchmarks and draft.max_tokens <= overlay.max_tokens
     for model in small.models.values():
         for stage in model.stages:
             assert stage.ranks == 1 and stage.max_length <= overlay.training.max_length and stage.epochs <= 1

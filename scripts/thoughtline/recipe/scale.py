@@ -84,7 +84,9 @@ class Overlay(Strict):
     name: Name = Field(description="Put behind the recipe's name.")
     model: Model = Field(description="Stands for all published weights and services.")
     questions: int = Field(ge=1, description="At most this many questions of a training set.")
-    benchmarks: int = Field(ge=1, description="At most this many questions of a benchmark.")
+    benchmarks: int = Field(
+        ge=1, description="At most this many questions of a benchmark, and of the measurement of a draft model."
+    )
     shards: int = Field(ge=1, description="At most this many shards of a set.")
     samples: int = Field(ge=1, description="At most this many samples of a question.")
     mixture: int = Field(ge=1, description="At most this many rows of each domain or source of a mixture.")
@@ -222,9 +224,9 @@ class Scaling:
         return model.model_copy(update={"stages": stages, "engine": None})
 
     def draft(self, draft: Draft) -> Draft:
-        """A draft model's measurement."""
+        """A draft model's measurement, on as many questions as a benchmark has: its two models write one token at a time."""
         limits = {
-            "limit": min(draft.limit, self.overlay.benchmarks),
+            "limit": min(draft.limit, max(1, self.overlay.benchmarks // len(draft.questions))),
             "max_tokens": min(draft.max_tokens, self.overlay.max_tokens),
         }
         return draft.model_copy(update=limits)
