@@ -12,7 +12,7 @@ from thoughtline.common.errors import UserError
 from thoughtline.recipe.extends import read_layers
 from thoughtline.recipe.load import load
 from thoughtline.recipe.paths import Paths
-from thoughtline.recipe.scale import DEFAULT, read_overlay, scaled_text
+from thoughtline.recipe.scale import DEFAULT, check_out, read_overlay, scaled_text
 from thoughtline.recipe.schema.recipe import Recipe
 
 ROOT = Path(__file__).parents[2]
@@ -200,6 +200,28 @@ def test_an_overlay_without_the_domain(tmp_path):
         UserError, match=r"overlay\.yaml:\d+: standins\.(math|chat)\.trian: unknown key; did you mean 'train'"
     ):
         scaled_text(ROOT / "recipes/openthinker.yaml", path)
+
+
+def test_no_file_that_it_is_made_of_is_written_over(tmp_path):
+    folder = tmp_path / "recipes"
+    folder.mkdir()
+    demo, mine, overlay = folder / "demo.yaml", folder / "mine.yaml", folder / "overlay.yaml"
+    demo.write_text((ROOT / "recipes/demo.yaml").read_text())
+    mine.write_text("extends: demo.yaml\nname: mine\n")
+    overlay.write_text(DEFAULT.read_text())
+    (tmp_path / "soft.yaml").symlink_to(mine)
+    (tmp_path / "hard.yaml").hardlink_to(mine)
+    before = {path: path.read_bytes() for path in (demo, mine, overlay)}
+    others = (folder / "../recipes/mine.yaml", tmp_path / "soft.yaml", tmp_path / "hard.yaml")
+    for out in (mine, *others, demo, overlay):
+        with pytest.raises(UserError, match="which the small recipe is made of; name another file"):
+            check_out(out, mine, overlay)
+    check_out(tmp_path / "small.yaml", mine, overlay)
+    check_out(overlay, mine)  # not with this overlay
+    words = ["recipe", "scale", str(mine), "--out", str(others[0])]
+    done = subprocess.run([sys.executable, "-m", "thoughtline", *words], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 2 and "--out" in done.stderr
+    assert {path: path.read_bytes() for path in before} == before
 
 
 def test_the_command_to_run_next_can_be_pasted_into_a_shell(tmp_path):

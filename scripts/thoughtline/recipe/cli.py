@@ -17,7 +17,7 @@ from .load import load
 from .paths import Paths
 from .reference import reference_page, schema_text
 from .scale import DEFAULT as OVERLAY
-from .scale import scaled_text
+from .scale import check_out, scaled_text
 from .schema.recipe import Recipe
 
 
@@ -100,6 +100,8 @@ def _paths(args: argparse.Namespace) -> None:
 
 
 def _scale(args: argparse.Namespace) -> None:
+    if args.out is not None:
+        check_out(args.out, args.recipe, args.overlay)
     text = scaled_text(args.recipe, args.overlay)
     if args.out is None:
         print(text, end="")

@@ -25,6 +25,8 @@ class Layered:
     path: Path
     data: Any
     origins: dict[Keys, Path] = field(default_factory=dict)
+    files: tuple[Path, ...] = ()
+    """All files that were read, the recipe's own last."""
 
     def file_of(self, keys: Keys) -> Path:
         """The file that gave the value at `keys`, or whatever of it there is."""
@@ -66,7 +68,7 @@ def merged(base: Layered, own: dict[Any, Any], path: Path) -> Layered:
                 found[key] = _plain(value)
         return found
 
-    return Layered(path, merge(base.data, own, ()), origins)
+    return Layered(path, merge(base.data, own, ()), origins, (*base.files, path))
 
 
 def read_layers(path: Path, above: tuple[Path, ...] = ()) -> Layered:
@@ -83,7 +85,7 @@ def read_layers(path: Path, above: tuple[Path, ...] = ()) -> Layered:
     if not isinstance(data, dict):
         raise UserError(str(path), "is no mapping of keys", "start from recipes/demo.yaml")
     if KEY not in data:
-        return Layered(path, _plain(data))
+        return Layered(path, _plain(data), files=(path,))
     own = {key: value for key, value in data.items() if key != KEY}
     if not isinstance(data[KEY], str) or not data[KEY]:
         raise UserError(place_of(path, (KEY,)), f"{data[KEY]!r} is no path", "name the file of another recipe")

@@ -306,6 +306,17 @@ class Scaling:
         )
 
 
+def check_out(out: Path, path: Path, overlay: Path = DEFAULT) -> None:
+    """Refuse to write over a file that the scaled recipe is made of, whatever links or spelling lead to it.
+
+    Raises:
+        UserError: `out` is the recipe of `path`, one that it extends, or the overlay.
+    """
+    for source in (*read_layers(file_of(path)).files, overlay):
+        if out.exists() and source.exists() and out.samefile(source):
+            raise UserError("--out", f"{out} is {source}, which the small recipe is made of", "name another file")
+
+
 def scaled_text(path: Path, overlay: Path = DEFAULT) -> str:
     """YAML of the recipe of `path`, scaled down by an overlay; it stands by itself.
 
