@@ -193,6 +193,10 @@ MISTAKES = {
         change("models", "verified", "stages", 0, "global_batch", value=9),
         r"global_batch 9 is not divisible by micro_batch x ranks",
     ),
+    "parameters offloaded that each rank needs whole": (
+        change("models", "verified", "stages", 0, "zero", value={"stage": 2, "offload_parameters": True}),
+        r"models\.verified\.stages\.0\.zero: offload_parameters needs stage 3: at stage 2 ",
+    ),
     "cutoff longer than the context": (
         change("models", "verified", "stages", 0, "max_length", value=10000),
         r"max_length: 10000 tokens do not fit into the context of 'smollm2' \(8192\)",
@@ -376,6 +380,10 @@ MISTAKES = {
     "a rating that chooses nothing": (
         rated_set(rated={"at_least": None}),
         r"questions\.math-hard\.rated: chooses nothing: give at_least, at_most or highest",
+    ),
+    "ratings the wrong way round": (
+        rated_set(rated={"at_least": 9.0, "at_most": 3.0}),
+        r"questions\.math-hard\.rated: at_least 9 is more than at_most 3: no number is both",
     ),
     "a rating without a group": (
         rated_set(rated={"pattern": "[0-9]"}),

@@ -111,14 +111,16 @@ def _untagged(error: Any) -> dict[str, Any]:
 def _whole(errors: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
     """Mistakes, each with all that pydantic says of it: a value that fits no member of a union has an error for each member.
 
-    Where a member was near enough for a mistake inside the value, only that one counts.
+    Where a member was near enough for a mistake inside the value, or took the value and refused what its keys say together, only that one counts.
     """
     found: dict[Keys, list[dict[str, Any]]] = {}
     for error in errors:
         inside = any(len(other["loc"]) > len(error["loc"]) == len(_shared(error, other)) for other in errors)
         if not (error["tried"] and inside):
             found.setdefault(error["loc"], []).append(error)
-    return list(found.values())
+    return [
+        [each for each in group if each["tried"] and each["type"] == "value_error"] or group for group in found.values()
+    ]
 
 
 def _shared(one: dict[str, Any], other: dict[str, Any]) -> Keys:

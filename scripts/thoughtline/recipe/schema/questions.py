@@ -76,6 +76,10 @@ class Rated(Strict):
     def _chooses(self) -> Rated:
         if self.at_least is None and self.at_most is None and self.highest is None:
             raise ValueError("chooses nothing: give at_least, at_most or highest")
+        if self.at_least is not None and self.at_most is not None and self.at_least > self.at_most:
+            raise ValueError(
+                f"at_least {self.at_least:g} is more than at_most {self.at_most:g}: no number is both; raise at_most, or leave one out"
+            )
         return self
 
 

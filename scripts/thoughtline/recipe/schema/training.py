@@ -16,6 +16,15 @@ class Zero(Strict):
     offload_optimizer: bool = Field(False, description="Keep optimiser state in CPU memory.")
     offload_parameters: bool = Field(False, description="Keep parameters in CPU memory (stage 3).")
 
+    @model_validator(mode="after")
+    def _divided(self) -> Zero:
+        if self.offload_parameters and self.stage != 3:
+            raise ValueError(
+                f"offload_parameters needs stage 3: at stage {self.stage} each rank computes with all parameters; "
+                "use stage 3, or do not offload them"
+            )
+        return self
+
 
 class Stage(Strict):
     """One training stage."""
