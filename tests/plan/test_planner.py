@@ -1,5 +1,6 @@
 """Whole plans: of the release's recipe on the sites that come with this project."""
 
+import html
 import json
 import os
 import re
@@ -12,10 +13,11 @@ from thoughtline.common.errors import UserError
 from thoughtline.machines.load import load_machine
 from thoughtline.machines.place import Placer
 from thoughtline.plan.advice import on_concurrency
+from thoughtline.plan.calibration import calibrate
 from thoughtline.plan.done import Done
 from thoughtline.plan.page import page
 from thoughtline.plan.planner import Planner
-from thoughtline.plan.show import text
+from thoughtline.plan.show import text, unknown_of
 from thoughtline.recipe.extends import read_layers
 from thoughtline.recipe.load import load, parse
 from thoughtline.recipe.paths import Paths
@@ -93,6 +95,26 @@ def test_a_judge_behind_a_service_is_in_the_plan(tmp_path):
     assert {line.key[0] for line in judged} == {"verdicts"} and sum(line.tokens for line in judged) > 0
 
 
+def test_a_judge_is_told_from_what_it_judges(tmp_path):
+    path = ROOT / "recipes/smallthinker.yaml"
+    data = read_layers(path).data
+    data["verdicts"]["math"] = {
+        "verifier": "judge",
+        "model": "qwen2.5-72b-instruct",
+        "template": "{{ response }} {{ reference }}: yes or no?",
+    }
+    plan = planned(parse(data, path), "leonardo", tmp_path)
+    said = text(plan)
+    assert (
+        said.count("fits: verdicts by qwen2.5-72b-instruct: tensor 4") == 1
+        and "fits: verdicts smallthinker" not in said
+    )
+    assert re.search(r"^verdicts +smallthinker on 2 sets by qwen2\.5-72b-instruct ", said, re.MULTILINE)
+    assert "smallthinker on aime24 by qwen2.5-72b-instruct" in text(plan, every=True)
+    judges = {(each["stage"], each["judge"]) for each in plan.as_json()["lines"] if each["judge"]}
+    assert judges == {("verdicts", "qwen2.5-72b-instruct")}
+
+
 def test_a_set_of_unknown_size_is_named(tmp_path):
     data = changed()
     del data["expect"]["rows"]["math"], data["expect"]["rows"]["aime24"]
@@ -105,6 +127,15 @@ def test_a_machine_without_gpus_has_no_rates_until_it_is_probed(tmp_path):
     assert plan.machine_hours and plan.total() is None and plan.wall() is None
     assert line(plan, "traces", "teacher", "math-train").rows == 48 * 4
     assert "machine hours" in text(plan)
+    (words,) = unknown_of(plan)
+    assert "`thoughtline plan --probe`" in words and f"\nhours: {words}\n" in text(plan)
+    assert f"Hours: {words}." in html.unescape(page(plan, load(ROOT / "recipes/demo.yaml"), load_machine("local")))
+    plan.probed = True
+    assert re.match(r"not known \(–\) of traces smollm2 on .* and \d+ more: the probe did not", unknown_of(plan)[0])
+
+
+def test_hours_that_are_known_need_no_word(leonardo):
+    assert unknown_of(leonardo) == [] and "--probe" not in text(leonardo)
 
 
 def test_the_command(tmp_path):
@@ -139,10 +170,20 @@ def test_the_command(tmp_path):
 
 
 def test_the_page_shows_the_plan_and_loads_nothing(leonardo):
-    html = page(leonardo, load(RECIPE), load_machine("leonardo"))
-    assert "openthinker-32b" in html and "more than the quota" in html and "OpenThinker2-32B" in html
-    assert not re.search(r"(src|href)=[\"'](?!data:)", html)
-    assert html == page(leonardo, load(RECIPE), load_machine("leonardo"))
+    made = page(leonardo, load(RECIPE), load_machine("leonardo"))
+    assert "openthinker-32b" in made and "more than the quota" in made and "OpenThinker2-32B" in made
+    assert not re.search(r"(src|href)=[\"'](?!data:)", made)
+    assert made == page(leonardo, load(RECIPE), load_machine("leonardo"))
+
+
+def test_the_page_shows_no_error_of_a_run_that_was_not_fitted(leonardo):
+    made = html.unescape(page(leonardo, load(RECIPE), load_machine("leonardo")))
+    _, rows = calibrate()
+    assert {row.fitted for row in rows} == {True, False}
+    for row in rows:
+        (cells,) = re.findall(rf"<tr><th>{re.escape(row.name)}</th>(.*?)</tr>", made)
+        left_out = f"{row.left_out_error:+.0%}" if row.fitted else "not fitted"
+        assert re.findall(r">([^<>]+)</td>", cells)[-1] == left_out
 
 
 def test_sky_t1_costs_what_was_published(tmp_path):

@@ -11,7 +11,7 @@ from ..machines.schema import Machine
 from ..recipe.schema.recipe import Recipe
 from .calibration import calibrate
 from .plan import Plan
-from .show import fits_of, grouped, heads, joined, notes_of, short, target_heads, target_rows, unit_of
+from .show import fits_of, grouped, heads, joined, notes_of, short, target_heads, target_rows, unit_of, unknown_of
 
 FOLDER = Path(__file__).parent
 STYLE = FOLDER.parent / "report" / "style.css"
@@ -73,6 +73,7 @@ def page(plan: Plan, recipe: Recipe, machine: Machine) -> str:
         "bars": bars,
         "scale": scale,
         "heads": heads(plan),
+        "unknown": unknown_of(plan),
         "lines": [joined(plan, lines) for lines in grouped(plan)],
         "fits": fits_of(plan),
         "notes": [*notes_of(plan), *plan.limits, *plan.advice],

@@ -45,6 +45,8 @@ class Line:
     """Whether a job goes on in its next attempt where its time limit ended it."""
     at_once: int = 1
     """Jobs that the machine lets run at once."""
+    judge: str = ""
+    """Of verdicts: the model that gives them, if one does."""
     fit: str = ""
     """How a model is spread over GPUs, or what ZeRO does, and that it fits."""
     held: float | None = None
@@ -61,7 +63,12 @@ class Line:
     @property
     def what(self) -> str:
         """For people."""
-        return " on ".join(self.key[1])
+        return " on ".join(self.key[1]) + self.by
+
+    @property
+    def by(self) -> str:
+        """Whose hours those of verdicts are: not those of the model that is judged, which the key names."""
+        return f" by {self.judge}" if self.judge else ""
 
     @property
     def gpu_hours(self) -> float | None:
@@ -133,6 +140,8 @@ class Plan:
     """What would make it cheaper."""
     exceeded: list[str] = field(default_factory=list)
     """Those that are not."""
+    probed: bool = False
+    """Whether rates of this machine were measured."""
 
     def of(self, keys: Iterable[Key] | None = None) -> list[Line]:
         """The lines of these keys, or all."""
@@ -231,7 +240,7 @@ class Plan:
     def _line(self, line: Line) -> dict[str, Any]:
         hours = self.hours(line)
         return {
-            "stage": line.stage, "names": list(line.key[1]), "jobs": line.jobs, "left": line.left, "done": line.done,
+            "stage": line.stage, "names": list(line.key[1]), "judge": line.judge or None, "jobs": line.jobs, "left": line.left, "done": line.done,
             "rows": line.rows, "tokens": line.tokens, "flops": line.flops, "hours_a_job": line.hours, "hours": hours,
             "range": line.range(hours) if line.computes else None, "gpus": line.gpus, "nodes": line.nodes, "where": line.where,
             "limit_minutes": line.limit_minutes, "segments": line.segments, "at_once": line.at_once,

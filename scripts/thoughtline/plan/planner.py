@@ -98,6 +98,7 @@ class Planner:
         source = f"a probe of {self._measured.date}" if self._measured.date else self._rates.source
         rates = replace(self._rates, source=source)
         plan = Plan(self.recipe.name, self.machine.name, rates, lines, work.targets, not self.machine.is_slurm, price)
+        plan.probed = self.probed
         plan.areas = places.areas(self.machine, lines)
         plan.limits, plan.exceeded = places.queue(self.machine, lines), places.exceeded(self.machine, plan.areas, lines)
         return plan
@@ -154,6 +155,7 @@ class Planner:
         line.rows = self._expected.rows(set_name) * answerer(self.recipe, name, set_name)["samples"] * (1 - line.done)
         judge = judge_of(verifier_of(self.recipe, set_name))
         if judge:
+            line.judge = judge.model
             replies = Lengths.of(JUDGEMENT, limit=judge.sampling.max_tokens)
             self._generate(line, place, judge.model, line.rows, replies, answerer_name=judge.model)
 

@@ -81,6 +81,7 @@ def joined(plan: Plan, lines: Sequence[Line]) -> list[str]:
             if len(subjects) == 1 and len(first.key[1]) > 1
             else f"{len(lines)} of them"
         )
+        what += judges_of(lines)
     left, jobs, computes = sum(line.left for line in lines), sum(line.jobs for line in lines), first.computes
     longest = max((line.hours for line in lines if line.hours is not None), default=None)
     segments = max(line.segments for line in lines)
@@ -90,6 +91,12 @@ def joined(plan: Plan, lines: Sequence[Line]) -> list[str]:
         f"{segments}" if segments > 1 else "", ", ".join(dict.fromkeys(line.where for line in lines)),
         f"{sum(line.done for line in lines) / len(lines):.0%}" if any(line.done for line in lines) else "",
     ]  # fmt: skip
+
+
+def judges_of(lines: Sequence[Line]) -> str:
+    """Whose hours those of verdicts are, where all of them are a model's: " by qwen"."""
+    judges = dict.fromkeys(line.judge for line in lines)
+    return f" by {', '.join(judges)}" if all(judges) else ""
 
 
 def added(lines: Sequence[Line], name: str) -> float | None:
@@ -124,7 +131,9 @@ def fits_of(plan: Plan) -> list[str]:
     groups: dict[str, list[Line]] = {}
     for line in plan.lines:
         if line.fit and line.left:
-            groups.setdefault(f"{STAGE_WORDS[line.stage]} {line.key[1][0]}: {line.fit}", []).append(line)
+            # A judge is spread the same way whomever it judges.
+            whose = line.by if line.judge else f" {line.key[1][0]}"
+            groups.setdefault(f"{STAGE_WORDS[line.stage]}{whose}: {line.fit}", []).append(line)
     found = []
     for words, lines in groups.items():
         held = [line.held for line in lines if line.held is not None]
@@ -144,6 +153,23 @@ def notes_of(plan: Plan) -> list[str]:
     ]
 
 
+def unknown_of(plan: Plan) -> list[str]:
+    """Why hours are not known, and what would tell them; nothing where all are."""
+    unknown = [line for line in plan.lines if line.computes and line.left and line.hours is None]
+    if not unknown:
+        return []
+    if not plan.probed:
+        return [
+            f"not known (–) before a probe, since the file of the machine {plan.machine} has no data sheet (`gpu_speed`); "
+            "`thoughtline plan --probe`, with the same options, measures it on a few rows and steps"
+        ]
+    names = list(dict.fromkeys(f"{STAGE_WORDS[line.stage]} {line.what}" for line in unknown))
+    more = f" and {len(names) - 2} more" if len(names) > 2 else ""
+    return [
+        f"not known (–) of {', '.join(names[:2])}{more}: the probe did not measure them, and there is no data sheet (`gpu_speed`)"
+    ]
+
+
 def text(plan: Plan, every: bool = False) -> str:
     """The plan; with `every` a line for each question set."""
     found = [f"{plan.recipe} on {plan.machine}; rates from {plan.rates.source}", ""]
@@ -153,6 +179,7 @@ def text(plan: Plan, every: bool = False) -> str:
         "* the longest way through jobs that use a model, as many at once as the machine allows, without waiting in the queue",
         "",
     ]
+    found += [f"hours: {words}" for words in unknown_of(plan)]
     found += [f"fits: {words}" for words in fits_of(plan)]
     found += [f"note: {words}" for words in notes_of(plan)]
     for area in plan.areas:
