@@ -36,7 +36,7 @@ def test_generation_is_told_within_40_percent_when_left_out():
     assert all(abs(row.left_out_error) < 0.4 for row in GENERATION.values() if row.fitted)
     # Evaluations of one model are one experiment: they are left out together.
     alone = {row.left_out / row.predicted for name, row in GENERATION.items() if name.startswith("Six")}
-    assert max(alone) < 0.8
+    assert max(alone) == pytest.approx(min(alone), rel=0.01) and max(alone) < 0.97
 
 
 def test_a_run_that_is_not_fitted_changes_neither_rates_nor_ranges(monkeypatch):

@@ -48,11 +48,27 @@ REFUSED = {
     "weights alone": (
         {"engine": {"arguments": {SIZES: 4}}},
         r"models\.deepseek-r1\.engine: does not fit on leonardo: weights take 168 GB of each of 4 GPUs, .*"
-        r"pipeline_parallel_size: 3\} would: 12 GPUs, 3 nodes; without sizes they are chosen",
+        r"pipeline_parallel_size: 4\} would: 16 GPUs, 4 nodes; without sizes they are chosen",
     ),
     "heads": (
         {"engine": {"arguments": {SIZES: 3, "pipeline_parallel_size": 8}}},
         rf"{SIZES}: 3 GPUs cannot share 128 attention heads evenly; one of 1, 2, 4, 8, 16",
+    ),
+    "more stages than layers": (
+        {"engine": {"arguments": {"pipeline_parallel_size": 64}}},
+        r"pipeline_parallel_size: 64 stages are more than the model has layers, 61; at most 61",
+    ),
+    "three nodes, of which one has 21 layers": (
+        {"engine": {"arguments": {SIZES: 4, "pipeline_parallel_size": 3}}},
+        r"does not fit on leonardo: beside the weights there is room for 39,\d+ tokens of context, .*16 GPUs, 4 nodes",
+    ),
+    "offloading more than comes with a GPU": (
+        {"stage": {"zero": "auto", "ranks": 1}, "of": "openthinker-7b"},
+        r"offloads 1\d\d GB a GPU, and of a node's memory 104 are to be had for each \(80% of 129\); would fit: .*ranks: ",
+    ),
+    "ranks that do not fill nodes": (
+        {"stage": {"zero": "auto", "ranks": 6}},
+        r"6 GPUs do not fill nodes of 4; ranks: 8 and zero: .* would fit into boost_usr_prod",
     ),
     "nodes that are not filled": (
         {"engine": {"arguments": {SIZES: 2, "pipeline_parallel_size": 7}}},
@@ -98,9 +114,28 @@ def test_more_ranks_than_a_machine_gives_are_refused_with_a_number_that_it_does(
 
 
 def test_what_is_advised_fits():
-    check(recipe_with(engine={"arguments": {SIZES: 4, "pipeline_parallel_size": 3}}), "leonardo")
+    check(recipe_with(engine={"arguments": {SIZES: 4, "pipeline_parallel_size": 4}}), "leonardo")
+    check(recipe_with(stage={"zero": {"stage": 3, "offload_optimizer": True}, "ranks": 8}), "leonardo")
     check(recipe_with(engine={"arguments": {}}, stage={"zero": "auto"}), "leonardo")
     check(recipe_with(stage={"gradient_checkpointing": True, "zero": {"stage": 3}}), "leonardo")
+
+
+@pytest.mark.parametrize("size", ["two", 0, -2, 1.5, True])
+def test_a_size_that_is_no_number_of_gpus_is_refused(size):
+    with pytest.raises(
+        UserError, match=r"engine\.arguments: tensor-parallel-size is a number of GPUs or of copies, 1 or more, not"
+    ):
+        recipe_with(engine={"arguments": {"tensor-parallel-size": size}})
+
+
+def test_a_misspelt_size_is_refused():
+    with pytest.raises(UserError, match=r"tensor_paralel_size is no option; did you mean tensor_parallel_size\?"):
+        recipe_with(engine={"arguments": {"tensor_paralel_size": 4}})
+
+
+def test_an_endpoint_that_jobs_cannot_reach_is_named():
+    with pytest.raises(UserError, match=r"models\.gpt-4o-mini\.endpoint: machine slurm takes no job .*internet"):
+        check(load(ROOT / "recipes/sky-t1.yaml"), "slurm")
 
 
 def test_a_judge_over_nodes_is_refused():

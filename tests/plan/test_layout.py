@@ -9,7 +9,7 @@ from thoughtline.machines.place import Placer
 from thoughtline.models.configure import ZERO, zero_of
 from thoughtline.plan import memory
 from thoughtline.plan.architecture import known
-from thoughtline.plan.generation import Serving, cheapest, spreads
+from thoughtline.plan.generation import Serving, cheapest, holding, spreads
 from thoughtline.plan.layout import Layout, Sizes
 from thoughtline.plan.rates import Gpu
 from thoughtline.recipe import settings
@@ -53,18 +53,35 @@ def test_servers_of_a_release(machine, model, sizes):
 
 
 def test_the_choice_is_the_fewest_gpus_that_keep_nearly_the_best_rate():
-    model = known()["qwen2.5-32b"]
+    ways = holding(known()["qwen2.5-32b"], A100, 32768)
+
+    def chosen(in_flight):
+        return cheapest(ways, A100, 32768, in_flight)
+
     for in_flight in (1, 8, 64, 256):
-        chosen = cheapest(model, A100, 32768, in_flight)
-        rates = {
-            each.gpus: each.roofline(A100, in_flight, 8192) / each.gpus
-            for each in spreads(model, 4, 16)
-            if each.context(A100) >= 32768
-        }
-        assert rates[chosen.gpus] >= 0.9 * max(rates.values())
-        assert all(rate < 0.9 * max(rates.values()) for gpus, rate in rates.items() if gpus < chosen.gpus)
-    assert cheapest(model, A100, 32768, 1).gpus < cheapest(model, A100, 32768, 256).gpus
-    assert cheapest(known()["deepseek-ai/DeepSeek-R1"], A100, 40960, 64, most_nodes=2) is None
+        rates = {each.gpus: each.roofline(A100, in_flight, 8192) / each.gpus for each in ways}
+        assert rates[chosen(in_flight).gpus] >= 0.9 * max(rates.values())
+        fewer = (rate for gpus, rate in rates.items() if gpus < chosen(in_flight).gpus)
+        assert all(rate < 0.9 * max(rates.values()) for rate in fewer)
+    assert chosen(1).gpus < chosen(256).gpus
+    assert holding(known()["deepseek-ai/DeepSeek-R1"], A100, 40960, most_nodes=3) == []
+    assert cheapest([], A100, 40960, 64) is None
+
+
+def test_engine_settings_that_take_more_or_less_memory_count():
+    site = load_machine("leonardo")
+    model, known_as = "openthinker-32b", known()["qwen2.5-32b"]
+
+    def server(arguments=None, **engine):
+        data = read_layers(RECIPE).data
+        data["models"]["qwen2.5-32b-instruct"]["engine"] = {**engine, "arguments": arguments or {}}
+        return Layout(parse(data, RECIPE), site, Placer(site)).server(model, known_as, Sizes(4))
+
+    plain = server(dtype="bfloat16").context(A100)
+    assert server(dtype="float32").context(A100) < plain / 2
+    assert server(dtype="bfloat16", quantization="fp8").context(A100) > 1.1 * plain
+    assert server({"kv_cache_dtype": "fp8"}, dtype="bfloat16").context(A100) == pytest.approx(2 * plain)
+    assert server({"gpu-memory-utilization": 0.45}, dtype="bfloat16").context(A100) < plain / 2
 
 
 def test_servers_over_nodes_fill_them():

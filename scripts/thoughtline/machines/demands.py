@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ..recipe.paths import Paths
+from ..recipe.schema.generation import PARALLEL
 from ..recipe.schema.judging import judge_of
 from ..recipe.schema.recipe import Recipe
 from ..recipe.settings import answerer, engine_of, question_set, verifier_of
@@ -33,8 +34,6 @@ BASE = {
     "report": Demand(cpus=1, mem_mb=8000, minutes=60),
 }
 """By stage: cores, memory and minutes without GPUs. The stages that keep a journal or checkpoints are resumable; the others start over."""
-
-PARALLEL = ("tensor_parallel_size", "pipeline_parallel_size", "data_parallel_size")
 
 
 def has_gpus(machine: Machine) -> bool:

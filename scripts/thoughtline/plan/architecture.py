@@ -46,6 +46,8 @@ class Architecture:
     """Numbers a token and layer that latent attention keeps."""
     weight_bytes: float = BF16
     """Bytes a weight as published."""
+    cache_bytes: float = BF16
+    """Bytes of a number of the key-value cache."""
 
     @property
     def parameters(self) -> float:
@@ -71,8 +73,8 @@ class Architecture:
 
     @property
     def context_bytes(self) -> float:
-        """Bytes of the key-value cache a token, bfloat16, all layers."""
-        return BF16 * self.layers * (self.latent or 2 * self.kv_heads * self.head_dim)
+        """Bytes of the key-value cache a token, all layers."""
+        return self.cache_bytes * self.layers * (self.latent or 2 * self.kv_heads * self.head_dim)
 
     def forward(self, tokens: float) -> float:
         """FLOPs of one pass over a causal sequence of so many tokens.

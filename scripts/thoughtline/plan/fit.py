@@ -8,17 +8,20 @@ from collections.abc import Iterable
 
 from ..common.errors import UserError
 from ..machines.place import Place, Placer
-from ..machines.schema import Machine
+from ..machines.schema import Machine, Partition
 from ..recipe.schema.judging import judge_of
 from ..recipe.schema.recipe import Recipe
 from ..recipe.settings import answerer, verifier_of
 from . import memory, places
 from .architecture import Architecture
-from .generation import Serving, fits, smallest
-from .layout import Layout, serving
+from .generation import fits, holding, shares
+from .layout import Layout
 from .models import Models
 from .rates import Gpu
 from .work import Item
+
+MANY = 10_000
+"""Nodes, where there is no limit."""
 
 
 class Fit:
@@ -42,15 +45,16 @@ class Fit:
 
     def served(self, item: Item) -> str | None:
         """The model with weights that a job serves; None if it serves none."""
+        model = self._asked(item)
+        return None if model is None or self._recipe.models[model].endpoint else model
+
+    def _asked(self, item: Item) -> str | None:
+        """The model that a job asks; None if it asks none."""
         if item.stage == "traces":
-            model = answerer(self._recipe, *item.names)["model"]
-        elif item.stage == "verdicts" and (judge := judge_of(verifier_of(self._recipe, item.names[1]))):
-            model = judge.model
-        elif item.stage == "drafts":
-            model = self._recipe.drafts[item.names[0]].target
-        else:
-            return None
-        return None if self._recipe.models[model].endpoint else model
+            return answerer(self._recipe, *item.names)["model"]
+        if item.stage == "verdicts" and (judge := judge_of(verifier_of(self._recipe, item.names[1]))):
+            return judge.model
+        return self._recipe.drafts[item.names[0]].target if item.stage == "drafts" else None
 
     def loaded(self, item: Item) -> str | None:
         """The model that a job serves or trains; None if it needs no weights."""
@@ -65,6 +69,8 @@ class Fit:
                 where, advice = f"models.{item.names[0]}.stages", self._other_ranks(item.names[0])
             elif model := self.served(item):
                 where, advice = f"models.{model}.engine", self._other_sizes(model)
+            elif model := self._asked(item):
+                where = f"models.{model}.endpoint"
             what = error.what if where == error.where else f"{error.where} {error.what}"
             raise UserError(where, what, "; ".join(filter(None, (error.right, advice)))) from None
 
@@ -76,11 +82,11 @@ class Fit:
             gpu = places.speed_of(node) if partition.gpus else None
             if gpu is None or architecture is None:
                 continue
-            most = max((qos.max_nodes or math.inf for qos in partition.qos if qos.automatic), default=0) * gpu.per_node
-            ranks = memory.most_ranks(architecture, stage, gpu, node.memory_mb * 2**20, min(most, stage.ranks))
+            host = node.memory_mb * 2**20 / gpu.per_node
+            ranks = memory.nearest_ranks(architecture, stage, gpu, host, most_nodes(partition) * gpu.per_node)
             if ranks:
-                host, zero = node.memory_mb * 2**20, self._layout.zero(model)
-                enough = memory.misfit(memory.need(architecture, stage, zero, ranks, gpu.per_node), gpu, host) is None
+                zero = self._layout.zero(model)
+                enough = memory.misfit(memory.need(architecture, stage, zero, ranks), gpu, host) is None
                 least = None if enough else memory.least(architecture, stage, ranks, gpu, host)
                 settings = f" and zero: {{{memory.keys(least)}}}" if least else ""
                 same = f"its global_batch stays {stage.global_batch}, so only rounding and time differ"
@@ -113,38 +119,60 @@ class Fit:
                 "a smaller model, GPUs with more memory, or an endpoint",
             )
         architecture, gpu = self._architecture(model), self._gpu(place)
-        if architecture is None or gpu is None:
+        if architecture is None or gpu is None or place.partition is None:
             return
         sizes, longest = self._layout.sizes(model), self._models.longest(model)
-        if architecture.heads % sizes.tensor:
+        if sizes.tensor not in (fitting := shares(architecture, max(16, sizes.tensor))):
             raise UserError(
                 f"{at}.arguments.tensor_parallel_size",
-                f"{sizes.tensor} GPUs cannot share {architecture.heads} attention heads evenly",
-                f"one of {', '.join(str(number) for number in range(1, 17) if architecture.heads % number == 0)}",
+                f"{sizes.tensor} GPUs cannot share {architecture.heads} attention heads evenly"
+                f"{'' if architecture.latent else f', and {architecture.kv_heads} of keys and values evenly or as copies'}",
+                f"one of {', '.join(map(str, fitting))}",
             )
-        if why := fits(serving(architecture, sizes), gpu, longest):
-            right = self._larger(architecture, gpu, longest)
+        if sizes.pipeline > architecture.layers:
+            raise UserError(
+                f"{at}.arguments.pipeline_parallel_size",
+                f"{sizes.pipeline} stages are more than the model has layers, {architecture.layers}",
+                f"at most {architecture.layers}",
+            )
+        if why := fits(self._layout.server(model, architecture), gpu, longest):
+            right = self._larger(
+                model, architecture, gpu, longest, most_nodes(self._machine.partitions[place.partition])
+            )
             raise UserError(at, f"does not fit on {self._machine.name}: {why}", right)
 
-    def _larger(self, architecture: Architecture, gpu: Gpu, longest: float) -> str:
-        better: Serving | None = smallest(architecture, gpu, longest)
-        if better is None:
-            return "no number of its GPUs does: shorten engine.max_model_len, or choose another machine"
+    def _larger(self, model: str, architecture: Architecture, gpu: Gpu, longest: float, nodes: int) -> str:
+        example = self._layout.server(model, architecture)
+        ways = holding(example.architecture, gpu, longest, nodes, example.used)
+        if not ways:
+            return (
+                f"a job gets at most {nodes} nodes of {gpu.per_node} GPUs here, which do not hold it: "
+                "shorten engine.max_model_len, or choose another machine"
+            )
+        better = ways[0]
         arguments = f"tensor_parallel_size: {better.tensor}, pipeline_parallel_size: {better.pipeline}"
-        nodes = math.ceil(better.gpus / gpu.per_node)
-        return (
-            f"engine.arguments {{{arguments}}} would: {better.gpus} GPUs, {nodes} nodes; without sizes they are chosen"
-        )
+        chosen = "; without sizes they are chosen" if self._layout.given(model) else ""
+        over = math.ceil(better.gpus / gpu.per_node)
+        nodes_words = f"{over} node{'s' if over > 1 else ''}"
+        return f"engine.arguments {{{arguments}}} would: {better.gpus} GPUs, {nodes_words}{chosen}"
 
     def _training(self, model: str, place: Place) -> None:
         (stage,) = self._recipe.models[model].stages
         architecture, gpu, node = self._architecture(model), self._gpu(place), places.node_of(self._machine, place)
         if architecture is None or gpu is None or node is None:
             return
-        host, zero = node.memory_mb * 2**20, self._layout.zero(model)
-        if why := memory.misfit(memory.need(architecture, stage, zero, stage.ranks, place.gpus), gpu, host):
+        host, zero = place.mem_mb * 2**20 / place.gpus, self._layout.zero(model)
+        if why := memory.misfit(memory.need(architecture, stage, zero, stage.ranks), gpu, host):
             what = f"does not fit on {self._machine.name}: {memory.words(zero)} {why}"
-            raise UserError(f"models.{model}.stages", what, memory.would_fit(architecture, stage, gpu, host))
+            most = most_nodes(self._machine.partitions[place.partition]) * gpu.per_node
+            raise UserError(f"models.{model}.stages", what, memory.would_fit(architecture, stage, gpu, host, most))
+
+
+def most_nodes(partition: Partition) -> int:
+    """The most nodes that a job of any QoS gets, as far as that is limited."""
+    return max(
+        (min(qos.max_nodes or MANY, qos.user_nodes or MANY) for qos in partition.qos if qos.automatic), default=1
+    )
 
 
 def check_here(models: Models, names: Iterable[str]) -> None:

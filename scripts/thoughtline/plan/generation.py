@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .architecture import Architecture
 from .lengths import Lengths
@@ -53,20 +53,34 @@ class Serving:
     pipeline: int = 1
     data: int = 1
     """Copies of the model, which share the requests."""
+    used: float = USED
+    """Share of a GPU's memory that the server takes."""
 
     @property
     def gpus(self) -> int:
         """GPUs of the server."""
         return self.tensor * self.pipeline * self.data
 
+    @property
+    def stage(self) -> float:
+        """Share of the layers that the longest stage of a pipeline has: layers are whole, so 61 over 3 are 20, 21 and 20."""
+        return math.ceil(self.architecture.layers / self.pipeline) / self.architecture.layers
+
+    @property
+    def share(self) -> float:
+        """Bytes of weights of a GPU, where most lie: layers and, in a pipeline's first and last stage, an embedding."""
+        model = self.architecture
+        embedding = model.vocabulary * model.hidden * model.weight_bytes if self.pipeline > 1 else 0.0
+        return ((model.weights - embedding) * self.stage + embedding) / self.tensor
+
     def room(self, gpu: Gpu) -> float:
         """Bytes a GPU has left for context; negative where the weights alone do not fit."""
-        return USED * gpu.memory - WORKSPACE - self.architecture.weights / (self.tensor * self.pipeline)
+        return self.used * gpu.memory - WORKSPACE - self.share
 
     def context(self, gpu: Gpu) -> float:
         """Tokens of context that one copy of the model holds; latent context is kept by every tensor-parallel rank."""
         kept_apart = 1 if self.architecture.latent else min(self.tensor, self.architecture.kv_heads)
-        return max(0.0, self.room(gpu)) * self.pipeline * kept_apart / self.architecture.context_bytes
+        return max(0.0, self.room(gpu)) * kept_apart / (self.architecture.context_bytes * self.stage)
 
     def batch(self, gpu: Gpu, in_flight: float, mean_context: float) -> float:
         """Requests that one copy decodes at once."""
@@ -135,9 +149,19 @@ class GenerationRun:
         return self.serving.gpus * jobs * (start + part.seconds(gpu, rates)) / 3600
 
 
+def shares(architecture: Architecture, most: int) -> list[int]:
+    """Numbers of GPUs up to `most` that a layer can be shared by: heads evenly, and key-value heads evenly or as whole copies (vLLM)."""
+    kept = 1 if architecture.latent else architecture.kv_heads
+    return [
+        number
+        for number in range(1, most + 1)
+        if architecture.heads % number == 0 and (kept % number == 0 or number % kept == 0)
+    ]
+
+
 def spreads(architecture: Architecture, per_node: int, most_nodes: int) -> Iterator[Serving]:
     """Ways to spread a model, fewest GPUs first: tensor parallel within a node, pipeline parallel between nodes."""
-    tensors = [number for number in (1, 2, 4, 8, 16) if number <= per_node and architecture.heads % number == 0]
+    tensors = [number for number in shares(architecture, per_node) if number & (number - 1) == 0]
     for tensor in tensors:
         yield Serving(architecture, tensor)
     for nodes in range(2, most_nodes + 1):
@@ -146,22 +170,20 @@ def spreads(architecture: Architecture, per_node: int, most_nodes: int) -> Itera
             yield Serving(architecture, max(tensors), pipeline)
 
 
-def smallest(architecture: Architecture, gpu: Gpu, longest: float, most_nodes: int = 16) -> Serving | None:
-    """The fewest GPUs that hold a model with the context of one request of `longest` tokens; None where no number does."""
-    return next(
-        (each for each in spreads(architecture, gpu.per_node, most_nodes) if each.context(gpu) >= longest), None
-    )
+def holding(
+    architecture: Architecture, gpu: Gpu, longest: float, most_nodes: int = 16, used: float = USED
+) -> list[Serving]:
+    """Ways to spread a model, fewest GPUs first, that hold it and the context of one request of `longest` tokens."""
+    found = (replace(each, used=used) for each in spreads(architecture, gpu.per_node, most_nodes))
+    return [each for each in found if each.context(gpu) >= longest]
 
 
-def cheapest(
-    architecture: Architecture, gpu: Gpu, longest: float, in_flight: float, most_nodes: int = 16
-) -> Serving | None:
-    """The fewest GPUs that hold a model and one request of `longest` tokens, and give nearly as many tokens for a GPU-hour as any number of them.
+def cheapest(found: list[Serving], gpu: Gpu, longest: float, in_flight: float) -> Serving | None:
+    """Of `holding`, the fewest GPUs that give nearly as many tokens for a GPU-hour as any number of them; None where there are none.
 
     More GPUs hold the context of more requests, until `in_flight` are decoded at once; from there on they only cost. A request has a
-    quarter of `longest` behind it on average, as those of DeepSeek-R1's traces have (7,030 of 32,768 tokens). None where no number holds it.
+    quarter of `longest` behind it on average, as those of DeepSeek-R1's traces have (7,030 of 32,768 tokens).
     """
-    found = [each for each in spreads(architecture, gpu.per_node, most_nodes) if each.context(gpu) >= longest]
     a_gpu = [each.roofline(gpu, in_flight, longest / 4) / each.gpus for each in found]
     return next((each for each, tokens in zip(found, a_gpu, strict=True) if tokens >= NEARLY * max(a_gpu)), None)
 
@@ -169,8 +191,10 @@ def cheapest(
 def fits(serving: Serving, gpu: Gpu, longest: float) -> str | None:
     """Why a server does not fit, or None."""
     if serving.room(gpu) < 0:
-        share = serving.architecture.weights / (serving.tensor * serving.pipeline)
-        return f"weights take {share / 1e9:.0f} GB of each of {serving.gpus} GPUs, and {USED * gpu.memory / 1e9 - WORKSPACE / 1e9:.0f} GB are to be had"
+        had = (serving.used * gpu.memory - WORKSPACE) / 1e9
+        return (
+            f"weights take {serving.share / 1e9:.0f} GB of each of {serving.gpus} GPUs, and {had:.0f} GB are to be had"
+        )
     held = math.floor(serving.context(gpu))
     if held < longest:
         return (

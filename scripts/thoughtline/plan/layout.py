@@ -12,16 +12,17 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from ..common.errors import UserError
-from ..machines.demands import BASE, PARALLEL
+from ..machines.demands import BASE
 from ..machines.place import Placer
 from ..machines.schema import Machine
+from ..recipe.schema.generation import PARALLEL
 from ..recipe.schema.judging import judge_of
 from ..recipe.schema.recipe import Recipe
 from ..recipe.schema.training import Stage, Zero
 from ..recipe.settings import engine_of, verifier_of
 from . import memory, places
-from .architecture import Architecture, of_model
-from .generation import IN_FLIGHT, Serving, cheapest
+from .architecture import BF16, Architecture, of_model
+from .generation import IN_FLIGHT, USED, Serving, cheapest, holding
 from .rates import Gpu
 
 NODES = 16
@@ -77,11 +78,28 @@ class Layout:
         architecture = self._architecture(model)
         if architecture is None:
             return None
+        example, longest = self.server(model, architecture, Sizes()), self.longest(model)
         for gpu, nodes in self._gpus():
             for most in (1, nodes) if model in self._on_one_node() else (nodes,):
-                if found := cheapest(architecture, gpu, self.longest(model), self._concurrency, most):
+                ways = holding(example.architecture, gpu, longest, most, example.used)
+                if found := cheapest(ways, gpu, longest, self._concurrency):
                     return Sizes(found.tensor, found.pipeline)
         return None
+
+    def server(self, model: str, architecture: Architecture, sizes: Sizes | None = None) -> Serving:
+        """A model's server as its engine settings have it: numbers of 32 bits, weights or cache in 8, share of a GPU's memory."""
+        engine = engine_of(self._recipe, model)
+        arguments = {key.replace("-", "_"): value for key, value in (engine.get("arguments") or {}).items()}
+        if engine.get("dtype") == "float32":
+            wide = 2 * BF16 if architecture.weight_bytes == BF16 else architecture.weight_bytes
+            architecture = replace(architecture, weight_bytes=wide, cache_bytes=2 * BF16)
+        if engine.get("quantization") == "fp8":
+            architecture = replace(architecture, weight_bytes=1)
+        if str(arguments.get("kv_cache_dtype", "")).startswith("fp8"):
+            architecture = replace(architecture, cache_bytes=1)
+        share = arguments.get("gpu_memory_utilization")
+        used = float(share) if isinstance(share, int | float) and 0 < share <= 1 else USED
+        return Serving(architecture, *(sizes or self.sizes(model)), used=used)
 
     def longest(self, model: str) -> float:
         """Tokens of context that a server must be able to hold for one request."""
@@ -155,16 +173,11 @@ class Layout:
                 yield gpu, min(NODES, max(limits))
 
     def _node(self, stage: Stage) -> tuple[Gpu, float] | None:
-        """The GPUs that a training gets, and the memory of their nodes in bytes."""
+        """The GPUs that a training gets, and the memory that comes with each in bytes."""
         try:
             place = self._placer.place(replace(BASE["train"], gpus=stage.ranks))
         except UserError:
             return None
         node = places.node_of(self._machine, place)
         gpu = places.speed_of(node) if node else None
-        return (gpu, node.memory_mb * 2**20) if node and gpu else None
-
-
-def serving(architecture: Architecture, sizes: Sizes) -> Serving:
-    """A server of these sizes."""
-    return Serving(architecture, *sizes)
+        return (gpu, place.mem_mb * 2**20 / place.gpus) if node and gpu else None

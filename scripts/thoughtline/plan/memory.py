@@ -29,23 +29,25 @@ HOST = 0.8
 
 @dataclass(frozen=True)
 class Need:
-    """What a rank and a node need, bytes."""
+    """What a rank needs, bytes."""
 
     gpu: float
     host: float
+    """Of its node's memory."""
 
 
-def need(architecture: Architecture, stage: Stage, zero: Zero, ranks: int, per_node: int) -> Need:
-    """Memory of a training stage under these ZeRO settings."""
-    count = architecture.parameters
-    held = count * BF16 / (ranks if zero.stage == 3 else 1)
-    gradients = count * BF16 / (ranks if zero.stage >= 2 else 1)
-    optimizer = count * OPTIMIZER / ranks
-    gathered = min(count, LIVE) * BF16 if zero.stage == 3 else 0.0
+def need(architecture: Architecture, stage: Stage, zero: Zero, ranks: int) -> Need:
+    """Memory of a rank of a training stage under these ZeRO settings."""
+    count, single = architecture.parameters, stage.precision == "float32"
+    number = 2 * BF16 if single else BF16
+    held = count * number / (ranks if zero.stage == 3 else 1)
+    gradients = count * number / (ranks if zero.stage >= 2 else 1)
+    optimizer = count * (OPTIMIZER - 4 * single) / ranks  # in float32 the weights are their own master copy
+    gathered = min(count, LIVE) * number if zero.stage == 3 else 0.0
     tokens = stage.micro_batch * stage.max_length
-    layer = tokens * architecture.hidden * LAYER
+    layer = tokens * architecture.hidden * LAYER * number / BF16
     kept = (
-        tokens * architecture.hidden * BF16 * architecture.layers
+        tokens * architecture.hidden * number * architecture.layers
         if stage.gradient_checkpointing
         else layer * architecture.layers
     )
@@ -57,7 +59,7 @@ def need(architecture: Architecture, stage: Stage, zero: Zero, ranks: int, per_n
         (optimizer, zero.offload_optimizer),
     ):
         if offloaded:
-            on_host += size * min(ranks, per_node)
+            on_host += size
         else:
             on_gpu += size
     return Need(on_gpu, on_host)
@@ -67,12 +69,13 @@ def misfit(found: Need, gpu: Gpu, host: float) -> str | None:
     """Why a need does not fit, or None.
 
     Args:
-        host: memory of a node, bytes.
+        host: memory of a node for each of its GPUs, bytes: what a job gets with a GPU.
     """
     if found.gpu > gpu.memory:
         return f"needs {found.gpu / 1e9:.0f} GB of a GPU that has {gpu.memory / 1e9:.0f}"
     if found.host > HOST * host:
-        return f"offloads {found.host / 1e9:.0f} GB to a node's memory of {host / 1e9:.0f}"
+        had = f"{HOST * host / 1e9:.0f} are to be had for each ({HOST:.0%} of {host / 1e9:.0f})"
+        return f"offloads {found.host / 1e9:.0f} GB a GPU, and of a node's memory {had}"
     return None
 
 
@@ -88,11 +91,7 @@ def settings() -> Iterator[Zero]:
 def least(architecture: Architecture, stage: Stage, ranks: int, gpu: Gpu, host: float) -> Zero | None:
     """The fastest ZeRO settings that fit; None where none do."""
     return next(
-        (
-            each
-            for each in settings()
-            if misfit(need(architecture, stage, each, ranks, gpu.per_node), gpu, host) is None
-        ),
+        (each for each in settings() if misfit(need(architecture, stage, each, ranks), gpu, host) is None),
         None,
     )
 
@@ -115,32 +114,45 @@ def variants(stage: Stage) -> Iterator[tuple[Stage, list[str]]]:
             yield stage, changed
 
 
-def would_fit(architecture: Architecture, stage: Stage, gpu: Gpu, host: float, most: int | None = None) -> str:
-    """What to change so that a stage fits: ZeRO settings at its ranks, recomputation, smaller micro batches, or more ranks.
+def ranks_of(stage: Stage, gpu: Gpu, most: int) -> list[int]:
+    """Numbers of ranks, ascending up to `most`, that divide the global batch evenly and fill nodes."""
+    return [
+        ranks
+        for ranks in range(1, min(most, stage.global_batch // stage.micro_batch) + 1)
+        if stage.global_batch % (stage.micro_batch * ranks) == 0 and (ranks < gpu.per_node or ranks % gpu.per_node == 0)
+    ]
+
+
+def would_fit(architecture: Architecture, stage: Stage, gpu: Gpu, host: float, most: int) -> str:
+    """What to change so that a stage fits: ZeRO settings, recomputation, smaller micro batches, more ranks, at last a shorter cutoff.
 
     Args:
-        host: memory of a node, bytes.
-        most: ranks that the machine gives a job; None for any number.
+        host: memory of a node for each of its GPUs, bytes.
+        most: ranks that the machine gives a job.
     """
-    for factor in (1, 2, 4, 8, 16, 32):
-        for other, changed in variants(stage):
-            ranks = stage.ranks * factor
-            if other.global_batch % (other.micro_batch * ranks) or (most and ranks > most):
-                continue
-            if found := least(architecture, other, ranks, gpu, host):
-                more = [f"ranks: {ranks}"] if factor > 1 else []
+    for other, changed in variants(stage):
+        for ranks in [stage.ranks, *(each for each in ranks_of(other, gpu, most) if each > stage.ranks)]:
+            if other.global_batch % (other.micro_batch * ranks) == 0 and (
+                found := least(architecture, other, ranks, gpu, host)
+            ):
+                more = [f"ranks: {ranks}"] if ranks != stage.ranks else []
                 return f"would fit: {', '.join([f'zero: {{{keys(found)}}}', *changed, *more])}"
-    return "no ZeRO settings fit: give a shorter max_length, more ranks (global_batch a multiple of them), or GPUs with more memory"
+    *_, (other, changed) = variants(stage)
+    ranks = max([stage.ranks, *ranks_of(other, gpu, most)])
+    length = other.max_length // 2
+    while length >= 8:
+        shorter = other.model_copy(update={"max_length": length})
+        if found := least(architecture, shorter, ranks, gpu, host):
+            parts = [f"zero: {{{keys(found)}}}", *changed, f"ranks: {ranks}", f"max_length: {length}"]
+            return f"would fit: {', '.join(parts)}, which cuts rows off"
+        length //= 2
+    return "no settings of this model fit on so many GPUs; more nodes a job, or GPUs with more memory"
 
 
-def most_ranks(architecture: Architecture, stage: Stage, gpu: Gpu, host: float, most: int) -> int | None:
-    """The most ranks up to `most` that divide the global batch evenly, fill nodes, and fit with some ZeRO settings; None where none do."""
-    for ranks in range(min(most, stage.global_batch // stage.micro_batch), 0, -1):
-        whole = ranks < gpu.per_node or ranks % gpu.per_node == 0
-        even = stage.global_batch % (stage.micro_batch * ranks) == 0
-        if whole and even and least(architecture, stage, ranks, gpu, host):
-            return ranks
-    return None
+def nearest_ranks(architecture: Architecture, stage: Stage, gpu: Gpu, host: float, most: int) -> int | None:
+    """The ranks up to `most`, nearest to the stage's, with which some ZeRO settings fit; None where none do."""
+    near = sorted(ranks_of(stage, gpu, most), key=lambda ranks: (abs(ranks - stage.ranks), -ranks))
+    return next((ranks for ranks in near if least(architecture, stage, ranks, gpu, host)), None)
 
 
 def keys(zero: Zero) -> str:

@@ -88,6 +88,7 @@ def exceeded(machine: Machine, found: Sequence[Area], lines: Sequence[Line]) -> 
             limit = f"{line.limit_minutes / 60:g} h"
             words.append(
                 f"{line.stage} {line.what}: takes about {line.hours:.1f} h, and its job starts over after {limit}"
+                + ("; give it a smaller limit or max_tokens" if line.stage == "drafts" else "")
             )
     return words
 
@@ -97,7 +98,8 @@ def _roomier(machine: Machine, full: Area) -> str:
     for name, area in machine.storage.items():
         if name != full.name and area.size_gb and area.size_gb * 1e9 >= full.needed:
             purged = f", but what lies there for {area.purge_days} days is deleted" if area.purge_days else ""
-            return f"ask for more, name fewer targets, or put `results` or `stage` into {area.path} ({area.size_gb:,.0f} GB{purged})"
+            there = f"{area.path} ({area.size_gb:,.0f} GB{purged}) and say so in `holds` of the machine's file"
+            return f"ask for more, name fewer targets, or put `results` or `stage` (config) below {there}"
     return "ask for more, or name fewer targets"
 
 

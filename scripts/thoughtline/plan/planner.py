@@ -14,7 +14,7 @@ from ..recipe.schema.judging import judge_of
 from ..recipe.schema.recipe import Recipe
 from ..recipe.schema.training import Stage
 from ..recipe.settings import answerer, question_set, verifier_of
-from . import choice, layout, memory, places, probe
+from . import choice, memory, places, probe
 from .architecture import BF16
 from .calibration import calibrate
 from .done import Done
@@ -200,7 +200,7 @@ class Planner:
             return
         line.computes = True
         gpu = places.gpu_of(self.machine, place, f"models.{model}.engine")
-        serving = layout.serving(self._models.architecture(model), self._layout.sizes(model))
+        serving = self._layout.server(model, self._models.architecture(model))
         run = GenerationRun(serving, requests / max(1, line.left), self._expected.prompt, replies, self._concurrency)
         line.flops = run.flops * line.left
         if gpu is not None:
@@ -244,6 +244,8 @@ class Planner:
         gpu = places.gpu_of(self.machine, place, f"models.{model}.stages")
         if gpu is not None:
             line.fit = self._zero(model, stage, run, gpu, place)
+            if stage.precision == "float32":
+                line.notes.append("hours are those of bfloat16; float32 takes several times as long")
         measured = self._measured.training(model, run, share)
         if measured is not None:
             line.hours, line.spread = measured / 3600, PROBED
@@ -255,10 +257,8 @@ class Planner:
 
     def _zero(self, model: str, stage: Stage, run: TrainingRun, gpu: Gpu, place: Place) -> str:
         """Words on a training's memory."""
-        node = places.node_of(self.machine, place)
-        host = (node.memory_mb if node else 0) * 2**20
-        zero = self._layout.zero(model)
-        found = memory.need(run.architecture, stage, zero, stage.ranks, place.gpus)
+        host, zero = place.mem_mb * 2**20 / place.gpus, self._layout.zero(model)
+        found = memory.need(run.architecture, stage, zero, stage.ranks)
         chosen = " (chosen)" if stage.zero == "auto" else ""
         words = f"{memory.words(zero)}{chosen}: {found.gpu / 1e9:.0f} of {gpu.memory / 1e9:.0f} GB"
         if stage.gradient_checkpointing:

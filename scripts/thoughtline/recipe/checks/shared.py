@@ -50,6 +50,7 @@ def fits(recipe: Recipe, at: tuple[Any, ...], model: str, max_tokens: int, shown
     while current is not None:
         served = served or (current.engine.max_model_len if current.engine else None)
         served = served or current.context_length
+        longest = current.context_length or 0
         current = models.get(current.base) if current.base else None
     if served and shown and max_tokens + shown >= served:
         yield (
@@ -61,5 +62,6 @@ def fits(recipe: Recipe, at: tuple[Any, ...], model: str, max_tokens: int, shown
         yield (
             at,
             f"{max_tokens} tokens leave no room for the prompt in the context of {model!r} ({served})",
-            f"less than {served}, or a larger engine.max_model_len",
+            f"less than {served}"
+            + (f", or a larger engine.max_model_len (at most {longest})" if longest > served else ""),
         )

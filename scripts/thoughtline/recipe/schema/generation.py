@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from .base import Strict
+
+PARALLEL = ("tensor_parallel_size", "pipeline_parallel_size", "data_parallel_size")
+"""Options of vLLM that say how many GPUs serve a model: their product."""
 
 
 class Sampling(Strict):
@@ -69,6 +73,17 @@ class Engine(Strict):
         description="Further vLLM server options, `name: value`. Without tensor_parallel_size, pipeline_parallel_size and "
         "data_parallel_size they are chosen for the machine.",
     )
+
+    @field_validator("arguments")
+    @classmethod
+    def _sizes(cls, value: dict[str, Any]) -> dict[str, Any]:
+        for name, size in value.items():
+            known = name.replace("-", "_")
+            if known in PARALLEL and (not isinstance(size, int) or isinstance(size, bool) or size < 1):
+                raise ValueError(f"{name} is a number of GPUs or of copies, 1 or more, not {size!r}")
+            if known not in PARALLEL and (close := get_close_matches(known, PARALLEL, 1, 0.9)):
+                raise ValueError(f"{name} is no option; did you mean {close[0]}?")
+        return value
 
 
 class Endpoint(Strict):
