@@ -38,7 +38,7 @@ def tell_budget():
     try:
         print(f"budget_gpu_hours: {budget.words(planner().plan(), CONFIG.budget_gpu_hours, used.gpu_hours if used else 0.0)[0]}", file=sys.stderr)
     except UserError as error:
-        raise WorkflowError(f"{error}") from None
+        raise Refused(f"{error}") from None
 
 
 def check_budget():
