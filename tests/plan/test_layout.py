@@ -114,6 +114,16 @@ def test_a_judge_stays_on_one_node_where_it_fits_there():
     assert layout("leonardo", own, 256).gpus("deepseek-r1") > 4
 
 
+def test_memory_decides_where_nobody_wrote_down_the_speed():
+    site = load_machine("leonardo")
+    nodes = {name: node.model_copy(update={"gpu_speed": None}) for name, node in site.nodes.items()}
+    slow = site.model_copy(update={"nodes": nodes})
+    own = Layout(recipe_with(), slow, Placer(slow))
+    for model in ("deepseek-r1", "openthinker-32b", "openthinker-7b"):
+        assert own.sizes(model) == layout("leonardo").sizes(model)
+    assert own.zero("openthinker-32b") == layout("leonardo").zero("openthinker-32b")
+
+
 def test_nothing_is_chosen_where_nothing_is_known():
     assert layout("local").sizes("deepseek-r1") == Sizes() and layout("local").server_words("deepseek-r1") == ""
     assert layout("local").zero("openthinker-32b") == Zero()

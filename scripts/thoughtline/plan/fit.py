@@ -79,7 +79,7 @@ class Fit:
         architecture = self._architecture(model)
         for name, partition in self._machine.partitions.items():
             node = self._machine.node_of(name)
-            gpu = places.speed_of(node) if partition.gpus else None
+            gpu = places.memory_of(node) if partition.gpus else None
             if gpu is None or architecture is None:
                 continue
             host = node.memory_mb * 2**20 / gpu.per_node
@@ -107,7 +107,7 @@ class Fit:
 
     def _gpu(self, place: Place) -> Gpu | None:
         node = places.node_of(self._machine, place)
-        return places.speed_of(node) if node and place.gpus else None
+        return places.memory_of(node) if node and place.gpus else None
 
     def _server(self, item: Item, model: str, place: Place) -> None:
         at = f"models.{model}.engine"

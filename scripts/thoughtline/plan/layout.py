@@ -165,9 +165,9 @@ class Layout:
             return None
 
     def _gpus(self) -> Iterator[tuple[Gpu, int]]:
-        """Each kind of GPU that the machine's file knows well, with the most nodes that a job gets, in the order in which places are sought."""
+        """Each kind of GPU of the machine, with the most nodes that a job gets, in the order in which places are sought."""
         for name, partition in self._machine.partitions.items():
-            gpu = places.speed_of(self._machine.node_of(name)) if partition.gpus else None
+            gpu = places.memory_of(self._machine.node_of(name)) if partition.gpus else None
             limits = [qos.max_nodes or NODES for qos in partition.qos if qos.automatic and qos.min_nodes <= 1]
             if gpu is not None and limits:
                 yield gpu, min(NODES, max(limits))
@@ -179,5 +179,5 @@ class Layout:
         except UserError:
             return None
         node = places.node_of(self._machine, place)
-        gpu = places.speed_of(node) if node else None
+        gpu = places.memory_of(node) if node else None
         return (gpu, place.mem_mb * 2**20 / place.gpus) if node and gpu else None

@@ -23,6 +23,13 @@ def speed_of(node: NodeShape) -> Gpu | None:
     return Gpu(speed.bf16_tflops * 1e12, speed.bandwidth_gb_s * 1e9, node.gpu_memory_mb * 2**20, node.gpus)
 
 
+def memory_of(node: NodeShape) -> Gpu | None:
+    """The GPUs of a node as far as memory matters, with an A100's speed where nobody wrote down theirs; None where it has none."""
+    if not node.gpus or node.gpu_memory_mb is None:
+        return None
+    return speed_of(node) or Gpu(312e12, 1555e9, node.gpu_memory_mb * 2**20, node.gpus)
+
+
 def gpu_of(machine: Machine, place: Place, at: str) -> Gpu | None:
     """The GPUs of a job's nodes as the model of cost sees them; None for a job without.
 
