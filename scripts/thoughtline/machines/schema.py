@@ -42,7 +42,7 @@ class Scheduler(Sourced):
 
 
 class GpuSpeed(Sourced):
-    """What a GPU can do at most, as its data sheet has it. The planner reckons with it; no job does."""
+    """What a GPU can do at most, as its data sheet has it. The planner and the choice of GPUs reckon with it; no result depends on it."""
 
     bf16_tflops: float = Field(gt=0, description="Dense bfloat16 matrix products, 10^12 FLOPs a second.")
     fp8_tflops: float | None = Field(
