@@ -36,7 +36,7 @@ def tell_budget():
     """Say, in a dry run too, how the plan of what is left stands to the budget."""
     used, _ = used_so_far()
     try:
-        print(f"budget_gpu_hours: {budget.words(planner().plan(), CONFIG.budget_gpu_hours, used.gpu_hours if used else 0.0)[0]}", file=sys.stderr)
+        print(f"budget_gpu_hours: {budget.words(plan_of_the_rest(), CONFIG.budget_gpu_hours, used.gpu_hours if used else 0.0)[0]}", file=sys.stderr)
     except UserError as error:
         raise Refused(f"{error}") from None
 
@@ -49,7 +49,7 @@ def check_budget():
     if used is None:
         print("budget_gpu_hours: sacct does not answer, so it is held against the plan alone", file=sys.stderr)
     try:
-        budget.check(planner().plan(), BUDGET, used.gpu_hours if used else 0.0)
+        budget.check(plan_of_the_rest(), BUDGET, used.gpu_hours if used else 0.0)
     except UserError as error:
         raise WorkflowError(f"{error}") from None
     if workflow.non_local_exec:
@@ -143,8 +143,9 @@ if BUDGET is not None and workflow.is_main_process:
     from thoughtline.plan.done import Done
     from thoughtline.plan.planner import Planner
 
-    def planner():
-        """Plans what is left."""
-        return Planner(RECIPE, MACHINE, PATHS, PLACER, Done(PATHS), EXECUTION.concurrency)
+    @functools.cache
+    def plan_of_the_rest():
+        """What is left to do, as it was when the driver started."""
+        return Planner(RECIPE, MACHINE, PATHS, PLACER, Done(PATHS), EXECUTION.concurrency).plan()
 
     tell_budget()

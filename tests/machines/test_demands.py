@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from thoughtline.machines.demands import BASE, Demands, gpus_of_engine
+from thoughtline.machines.demands import BASE, Demands, sizes_of_engine
 from thoughtline.machines.load import load_machine
 from thoughtline.recipe.load import parse
 from thoughtline.recipe.paths import Paths
@@ -25,16 +25,16 @@ def demands(data, machine="leonardo"):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "gpus"),
+    ("arguments", "sizes"),
     [
-        ({}, 1),
-        ({"tensor_parallel_size": 4}, 4),
-        ({"tensor-parallel-size": 4, "pipeline_parallel_size": 8}, 32),
-        ({"data_parallel_size": 2, "tensor_parallel_size": 2}, 4),
+        ({}, None),
+        ({"tensor_parallel_size": 4}, (4, 1, 1)),
+        ({"tensor-parallel-size": 4, "pipeline_parallel_size": 8}, (4, 8, 1)),
+        ({"data_parallel_size": 2, "tensor_parallel_size": 2}, (2, 1, 2)),
     ],
 )
-def test_gpus_of_an_engine(arguments, gpus):
-    assert gpus_of_engine({"arguments": arguments}) == gpus
+def test_sizes_of_an_engine(arguments, sizes):
+    assert sizes_of_engine({"arguments": arguments}) == sizes
 
 
 def test_a_student_is_served_as_its_base(data):

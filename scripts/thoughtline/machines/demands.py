@@ -7,6 +7,7 @@ minutes of the other stages are the most that the releases' sizes need (173k que
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -46,17 +47,19 @@ def has_internet(machine: Machine) -> bool:
     return any(each.internet for each in machine.partitions.values())
 
 
-def gpus_of_engine(engine: dict[str, Any]) -> int:
-    """GPUs that serve a model with these engine settings; vLLM's options may be written with - or _.
+def arguments_of(engine: dict[str, Any]) -> dict[str, Any]:
+    """vLLM's options among these engine settings; they may be written with - or _."""
+    return {key.replace("-", "_"): value for key, value in (engine.get("arguments") or {}).items()}
 
-    >>> gpus_of_engine({"arguments": {"tensor-parallel-size": 4, "pipeline_parallel_size": 2}})
-    8
+
+def sizes_of_engine(engine: dict[str, Any]) -> tuple[int, ...] | None:
+    """Tensor, pipeline and data parallel size that these engine settings give; None where they give none.
+
+    >>> sizes_of_engine({"arguments": {"tensor-parallel-size": 4, "pipeline_parallel_size": 2}})
+    (4, 2, 1)
     """
-    arguments = {key.replace("-", "_"): value for key, value in (engine.get("arguments") or {}).items()}
-    product = 1
-    for key in PARALLEL:
-        product *= int(arguments.get(key) or 1)
-    return product
+    arguments = arguments_of(engine)
+    return tuple(arguments.get(key) or 1 for key in PARALLEL) if any(arguments.get(key) for key in PARALLEL) else None
 
 
 def _asks_the_internet(url: str) -> bool:
@@ -70,7 +73,7 @@ class Demands:
     def __init__(self, recipe: Recipe, machine: Machine, gpus_of: Callable[[str], int] | None = None) -> None:
         """`gpus_of`: GPUs of a model's server; default: as the recipe says, else one."""
         self._recipe, self._gpus, self._internet = recipe, has_gpus(machine), has_internet(machine)
-        self._gpus_of = gpus_of or (lambda model: gpus_of_engine(engine_of(recipe, model)))
+        self._gpus_of = gpus_of or (lambda model: math.prod(sizes_of_engine(engine_of(recipe, model)) or (1,)))
 
     def _asking(self, base: Demand, model: str) -> Demand:
         """`base` with what it takes to ask a model of the recipe."""

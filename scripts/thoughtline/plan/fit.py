@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from ..common.errors import UserError
 from ..machines.place import Place, Placer
-from ..machines.schema import Machine, Partition
+from ..machines.schema import Machine
 from ..recipe.schema.judging import judge_of
 from ..recipe.schema.recipe import Recipe
 from ..recipe.settings import answerer, verifier_of
@@ -19,9 +19,6 @@ from .layout import Layout
 from .models import Models
 from .rates import Gpu
 from .work import Item
-
-MANY = 10_000
-"""Nodes, where there is no limit."""
 
 
 class Fit:
@@ -83,7 +80,7 @@ class Fit:
             if gpu is None or architecture is None:
                 continue
             host = node.memory_mb * 2**20 / gpu.per_node
-            ranks = memory.nearest_ranks(architecture, stage, gpu, host, most_nodes(partition) * gpu.per_node)
+            ranks = memory.nearest_ranks(architecture, stage, gpu, host, places.most_nodes(partition) * gpu.per_node)
             if ranks:
                 zero = self._layout.zero(model)
                 enough = memory.misfit(memory.need(architecture, stage, zero, ranks), gpu, host) is None
@@ -137,7 +134,7 @@ class Fit:
             )
         if why := fits(self._layout.server(model, architecture), gpu, longest):
             right = self._larger(
-                model, architecture, gpu, longest, most_nodes(self._machine.partitions[place.partition])
+                model, architecture, gpu, longest, places.most_nodes(self._machine.partitions[place.partition])
             )
             raise UserError(at, f"does not fit on {self._machine.name}: {why}", right)
 
@@ -164,15 +161,8 @@ class Fit:
         host, zero = place.mem_mb * 2**20 / place.gpus, self._layout.zero(model)
         if why := memory.misfit(memory.need(architecture, stage, zero, stage.ranks), gpu, host):
             what = f"does not fit on {self._machine.name}: {memory.words(zero)} {why}"
-            most = most_nodes(self._machine.partitions[place.partition]) * gpu.per_node
+            most = places.most_nodes(self._machine.partitions[place.partition]) * gpu.per_node
             raise UserError(f"models.{model}.stages", what, memory.would_fit(architecture, stage, gpu, host, most))
-
-
-def most_nodes(partition: Partition) -> int:
-    """The most nodes that a job of any QoS gets, as far as that is limited."""
-    return max(
-        (min(qos.max_nodes or MANY, qos.user_nodes or MANY) for qos in partition.qos if qos.automatic), default=1
-    )
 
 
 def check_here(models: Models, names: Iterable[str]) -> None:

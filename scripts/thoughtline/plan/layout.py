@@ -12,10 +12,9 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from ..common.errors import UserError
-from ..machines.demands import BASE
+from ..machines.demands import BASE, arguments_of, sizes_of_engine
 from ..machines.place import Placer
 from ..machines.schema import Machine
-from ..recipe.schema.generation import PARALLEL
 from ..recipe.schema.judging import judge_of
 from ..recipe.schema.recipe import Recipe
 from ..recipe.schema.training import Stage, Zero
@@ -53,11 +52,8 @@ class Layout:
 
     def given(self, model: str) -> Sizes | None:
         """The sizes that the recipe gives; None where it gives none."""
-        arguments = engine_of(self._recipe, model).get("arguments") or {}
-        arguments = {key.replace("-", "_"): value for key, value in arguments.items()}
-        if not any(arguments.get(key) for key in PARALLEL):
-            return None
-        return Sizes(*(int(arguments.get(key) or 1) for key in PARALLEL))
+        found = sizes_of_engine(engine_of(self._recipe, model))
+        return Sizes(*found) if found else None
 
     def chosen(self, model: str) -> Sizes | None:
         """The sizes that are chosen; None where the recipe gives them, or machine or model is not known well enough."""
@@ -89,7 +85,7 @@ class Layout:
     def server(self, model: str, architecture: Architecture, sizes: Sizes | None = None) -> Serving:
         """A model's server as its engine settings have it: numbers of 32 bits, weights or cache in 8, share of a GPU's memory."""
         engine = engine_of(self._recipe, model)
-        arguments = {key.replace("-", "_"): value for key, value in (engine.get("arguments") or {}).items()}
+        arguments = arguments_of(engine)
         if engine.get("dtype") == "float32":
             wide = 2 * BF16 if architecture.weight_bytes == BF16 else architecture.weight_bytes
             architecture = replace(architecture, weight_bytes=wide, cache_bytes=2 * BF16)
@@ -168,9 +164,8 @@ class Layout:
         """Each kind of GPU of the machine, with the most nodes that a job gets, in the order in which places are sought."""
         for name, partition in self._machine.partitions.items():
             gpu = places.memory_of(self._machine.node_of(name)) if partition.gpus else None
-            limits = [qos.max_nodes or NODES for qos in partition.qos if qos.automatic and qos.min_nodes <= 1]
-            if gpu is not None and limits:
-                yield gpu, min(NODES, max(limits))
+            if gpu is not None:
+                yield gpu, min(NODES, places.most_nodes(partition))
 
     def _node(self, stage: Stage) -> tuple[Gpu, float] | None:
         """The GPUs that a training gets, and the memory that comes with each in bytes."""

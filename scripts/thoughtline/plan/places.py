@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ..common.errors import UserError
 from ..machines.place import Place
-from ..machines.schema import Machine, NodeShape
+from ..machines.schema import Machine, NodeShape, Partition
 from .plan import Area, Line
 from .rates import Gpu
 
@@ -46,6 +46,17 @@ def gpu_of(machine: Machine, place: Place, at: str) -> Gpu | None:
         what = f"what the GPUs of {machine.name} can do is not known"
         raise UserError(at, what, "add gpu_speed and gpu_memory_mb to its node in the machine's file")
     return gpu
+
+
+MANY = 10_000
+"""Nodes, where there is no limit."""
+
+
+def most_nodes(partition: Partition) -> int:
+    """The most nodes that a job of any QoS gets, as far as that is limited."""
+    return max(
+        (min(qos.max_nodes or MANY, qos.user_nodes or MANY) for qos in partition.qos if qos.automatic), default=1
+    )
 
 
 def at_once(machine: Machine, place: Place, jobs: int) -> int:
