@@ -46,11 +46,11 @@ def trained_over_two(runs):
 def served_over_two(runs):
     """Traces by a server with half the model's layers on each node; tests/traces has one whose every layer is on both.
 
-    The recipe leaves it to the machine, whose GPUs hold the weights and 3,281 tokens of context beside them: two are chosen for 4,096.
+    The recipe leaves it to the machine, whose GPUs hold the weights and 3,123 tokens of context beside them: two are chosen for 4,096.
     """
     workspace = spread(runs, "pipeline")
     speed = "    gpu_speed: {bf16_tflops: 1, bandwidth_gb_s: 100, source: none, date: 2026-11-23}\n"
-    workspace.edit("machines/testcluster.yaml", "    gpu_memory_mb: 65536\n", f"    gpu_memory_mb: 3180\n{speed}")
+    workspace.edit("machines/testcluster.yaml", "    gpu_memory_mb: 65536\n", f"    gpu_memory_mb: 3181\n{speed}")
     assert not workspace.planned()  # another machine makes nothing run again
     recipe = workspace.folder / "recipes/tiny.yaml"
     model = re.search(r"local: {path: (.*?)}", recipe.read_text())[1]
