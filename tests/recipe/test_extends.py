@@ -52,6 +52,25 @@ def test_lists_replace_null_removes_and_replace_replaces(write):
     assert recipe.verdicts["math"].verifier == "exact"
 
 
+def test_an_item_of_a_list_is_changed_by_its_number(write):
+    own = write(
+        "own.yaml",
+        "extends: demo.yaml\nname: own\n"
+        "models: {verified: {stages: {0: {learning_rate: 2.0e-5}}}}\n"
+        "targets: {compare: {1: {title: Other}}}\n",
+    )
+    demo, recipe = load(DEMO), load(own)
+    (before,), (after,) = demo.models["verified-seed1"].stages, recipe.models["verified-seed1"].stages
+    assert after.learning_rate == 2.0e-5 != before.learning_rate
+    assert after == before.model_copy(update={"learning_rate": 2.0e-5})
+    assert recipe.models["unverified-seed1"] == demo.models["unverified-seed1"]
+    other = demo.targets.compare[1].model_copy(update={"title": "Other"})
+    assert recipe.targets.compare == [demo.targets.compare[0], other, *demo.targets.compare[2:]]
+    write("middle.yaml", "extends: own.yaml\nname: middle\nmodels: {verified: {stages: {0: {epochs: 1}}}}\n")
+    (chained,) = load(own.with_name("middle.yaml")).models["verified-seed1"].stages
+    assert (chained.learning_rate, chained.epochs) == (2.0e-5, 1)
+
+
 def test_a_chain_of_recipes(write):
     write("middle.yaml", "extends: demo.yaml\nname: middle\nseed: 5\ntitle: Middle\n")
     recipe = load(write("own.yaml", "extends: middle.yaml\nname: own\ntitle: Own\n"))
@@ -76,6 +95,15 @@ def test_a_mistake_is_shown_where_it_was_written(write, tmp_path):
     assert told(own).startswith(f"{tmp_path}/base.yaml:{number}: traces.teacher.samples")
     own = write("own.yaml", "extends: demo.yaml\nname: own\ntraces:\n  teacher:\n    samples: -4\n")
     assert told(own).startswith(f"{own}:5: traces.teacher.samples")
+    own = write(
+        "own.yaml", "extends: base.yaml\nname: own\nmodels:\n  verified:\n    stages:\n      0: {learning_rate: -1}\n"
+    )
+    write("base.yaml", DEMO.read_text())
+    assert told(own).startswith(f"{own}:6: models.verified.stages.0.learning_rate")
+    write("base.yaml", DEMO.read_text().replace("learning_rate: ", "learning_rate: -", 1))
+    number = line(tmp_path / "base.yaml", "learning_rate: -")
+    own = write("own.yaml", "extends: base.yaml\nname: own\nmodels: {verified: {stages: {0: {epochs: 1}}}}\n")
+    assert told(own).startswith(f"{tmp_path}/base.yaml:{number}: models.verified.stages.0.learning_rate")
 
 
 def test_what_keys_say_together_is_shown_where_the_key_was_written(write, tmp_path):
@@ -105,6 +133,14 @@ def test_a_key_that_an_anchor_brings_in_has_a_line(tmp_path):
         ("extends: none.yaml\nname: x\n", r"own\.yaml:1: extends: there is no file '.*none\.yaml'"),
         ("extends: own.yaml\nname: x\n", r"own\.yaml:1: extends: goes in a circle: own\.yaml -> own\.yaml"),
         ("extends: 3\nname: x\n", r"own\.yaml:1: extends: 3 is no path"),
+        (
+            "extends: demo.yaml\nname: x\nmodels:\n  verified:\n    stages:\n      1: {epochs: 1}\n",
+            r"own\.yaml:6: models\.verified\.stages\.1: there is no such item in the list that it changes .*known items: 0;",
+        ),
+        (
+            "extends: demo.yaml\nname: x\nmodels: {verified: {stages: {0: null}}}\n",
+            r"own\.yaml:3: models\.verified\.stages\.0: an item of a list cannot be removed",
+        ),
         ("extends: demo.yaml\nname: x\nseed: !replace 3\n", r"own\.yaml:3: !replace is for mappings"),
     ],
 )

@@ -1,8 +1,9 @@
 """`extends`: a recipe that says only in what it differs from another one.
 
 Mappings are merged key by key, at every depth. Anything else that the recipe gives (a value, a list) stands for the whole of
-what it meets; so does a mapping written `!replace {...}`. A key whose value is null is removed (inside `!replace` it
-stays null). The base may extend a further recipe, and need not be a whole one.
+what it meets; so does a mapping written `!replace {...}`. A mapping of numbers that meets a list changes those items of
+it, counted from 0 as in messages. A key whose value is null is removed (inside `!replace` it stays null). The base may
+extend a further recipe, and need not be a whole one.
 """
 
 from __future__ import annotations
@@ -47,8 +48,29 @@ def _plain(value: Any) -> Any:
     return [_plain(each) for each in value] if isinstance(value, list) else value
 
 
+def _changes_items(value: Any, below: Any) -> bool:
+    """Whether `value` names items of the list `below`."""
+    numbers = isinstance(value, dict) and not isinstance(value, Replacing) and value and isinstance(below, list)
+    return bool(numbers) and all(type(key) is int for key in value)
+
+
+def _check_items(value: dict[int, Any], below: list[Any], path: Path, at: Keys) -> None:
+    """Refuse numbers of items that a list does not have, and items to remove: those behind it would get other numbers."""
+    for number, item in value.items():
+        place = place_of(path, (*at, number))
+        if not 0 <= number < len(below):
+            known = f"known items: {', '.join(map(str, range(len(below)))) or 'none'}; or give the whole list"
+            raise UserError(place, "there is no such item in the list that it changes (items count from 0)", known)
+        if item is None:
+            raise UserError(place, "an item of a list cannot be removed", "give the whole list")
+
+
 def merged(base: Layered, own: dict[Any, Any], path: Path) -> Layered:
-    """`own`, the data of the file `path`, on top of `base`; neither is changed."""
+    """`own`, the data of the file `path`, on top of `base`; neither is changed.
+
+    Raises:
+        UserError: an item of a list is changed that is not there.
+    """
     origins: dict[Keys, Path] = {}
 
     def merge(below: dict[Any, Any], above: dict[Any, Any], at: Keys) -> dict[Any, Any]:
@@ -64,6 +86,9 @@ def merged(base: Layered, own: dict[Any, Any], path: Path) -> Layered:
             value = above[key]
             if isinstance(value, dict) and not isinstance(value, Replacing) and isinstance(below.get(key), dict):
                 found[key] = merge(below[key], value, here)
+            elif _changes_items(value, below.get(key)):
+                _check_items(value, below[key], path, here)
+                found[key] = list(merge(dict(enumerate(below[key])), value, here).values())
             elif value is not None or key not in below:
                 found[key] = _plain(value)
         return found
@@ -79,7 +104,7 @@ def read_layers(path: Path, above: tuple[Path, ...] = ()) -> Layered:
         above: the files that led here.
 
     Raises:
-        UserError: a file cannot be read, extends itself, or keeps the name of its base.
+        UserError: a file cannot be read, extends itself, keeps the name of its base, or changes an item that a list lacks.
     """
     data = read_yaml(path)
     if not isinstance(data, dict):
