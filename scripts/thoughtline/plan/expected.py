@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 from ..common.errors import UserError
+from ..datasets.mixture import target_rows
 from ..recipe.order import tokens_of
 from ..recipe.paths import Paths
+from ..recipe.schema.datasets import Mixture
 from ..recipe.schema.expectation import Expect, ExpectedTokens
 from ..recipe.schema.questions import QuestionSet
 from ..recipe.schema.recipe import Recipe
-from ..recipe.settings import answerer, question_set
+from ..recipe.settings import answerer, question_set, sources_of
 from .done import Done
 from .lengths import Lengths, mixed
 
@@ -58,7 +62,7 @@ class Expected:
         self._rows_of_training = {each["dataset"]: each["tokens_a_row"] for each in probed.get("training", {}).values()}
 
     def check(self) -> None:
-        """Raises UserError: question sets whose size nobody knows, all of them."""
+        """Raises UserError: question sets whose size nobody knows, all of them; a mixture that takes no row."""
         missing = [name for name in self._paths.sets_in_use() if self._rows(name) is None]
         if missing:
             raise UserError(
@@ -66,6 +70,21 @@ class Expected:
                 f"how many questions there are of {', '.join(missing)} is not known",
                 "give each a number (docs/plan.md)",
             )
+
+        for name in self._paths.datasets_in_use():
+            if self._recipe.datasets[name].mixture and not self._most(name):
+                raise UserError(
+                    f"datasets.{name}.mixture",
+                    "takes no row: a domain or source that it names has no trace",
+                    "name domains and sources of the questions that `traces` answers",
+                )
+
+    def short_of(self, name: str) -> str | None:
+        """Words on a mixture whose total cannot be reached; None where it can, or the dataset is there."""
+        mixture, most = self._recipe.datasets[name].mixture, self._most(name)
+        if not mixture or not mixture.total or most >= mixture.total or self._done.dataset(name) is not None:
+            return None
+        return f"at most {most:,} of mixture.total {mixture.total:,} rows: shares are kept, and one has no more traces"
 
     def _rows(self, set_name: str) -> int | None:
         known = self._done.questions(set_name)
@@ -114,25 +133,40 @@ class Expected:
         return self._rows_of_training.get(dataset) or next(own, None)
 
     def traces_of(self, dataset: str) -> list[tuple[float, Lengths]]:
-        """(number of traces, lengths of prompt and reply) of each set that a dataset draws from, domains held to its mixture."""
-        pairs = self._paths.trace_sets(dataset)
-        mixture = self._recipe.datasets[dataset].mixture
-        counts = (mixture.counts or {}) if mixture else {}
+        """(number of traces at most, lengths of prompt and reply) of each set that a dataset draws from, after choice and mixture."""
+        chosen = self._recipe.datasets[dataset]
         found: list[tuple[str, float, Lengths]] = []
-        for run, set_name in pairs:
+        for run, set_name in self._paths.trace_sets(dataset):
             rows = self.rows(set_name) * answerer(self._recipe, run, set_name)["samples"]
-            lengths = self.replies(run, set_name).longer(self.prompt)
-            found.append((question_set(self._recipe, set_name).domain, rows, lengths))
-        total: dict[str, float] = {}
-        for domain, rows, _ in found:
-            total[domain] = total.get(domain, 0.0) + rows
+            found.append((set_name, rows, self.replies(run, set_name).longer(self.prompt)))
+        of_set: Counter[str] = Counter()
+        for set_name, rows, _ in found:
+            of_set[set_name] += rows
+        kept = dict(of_set)
+        if not chosen.same_questions_as and (chosen.per_question or chosen.keep not in ("all", "correct")):
+            kept = {name: min(rows, (chosen.per_question or 1) * self.rows(name)) for name, rows in kept.items()}
+        if chosen.mixture:
+            kept = self._mixed(kept, chosen.mixture)
+        return [
+            (rows * kept[set_name] / of_set[set_name], lengths) for set_name, rows, lengths in found if kept[set_name]
+        ]
 
-        def share(domain: str) -> float:
-            if not counts:
-                return 1.0
-            return min(1.0, counts.get(domain, 0) / total[domain]) if total[domain] else 0.0
-
-        return [(rows * share(domain), lengths) for domain, rows, lengths in found if rows * share(domain)]
+    def _mixed(self, kept: dict[str, float], mixture: Mixture) -> dict[str, float]:
+        """What a mixture takes of the rows of each set; of a set of several sources the most, since it is not known how many each gives."""
+        sets = {name: question_set(self._recipe, name) for name in kept}
+        if mixture.sources:
+            taken = {
+                name: min(rows, sum(mixture.sources.get(source, 0) for source in sources_of(self._recipe, name)))
+                for name, rows in kept.items()
+            }
+            most = sum(mixture.sources.values()) / max(1.0, sum(taken.values()))
+            return {name: rows * min(1.0, most) for name, rows in taken.items()}
+        available: Counter[str] = Counter()
+        for name, rows in kept.items():
+            available[sets[name].domain] += rows
+        wanted = target_rows({domain: math.floor(rows) for domain, rows in available.items()}, mixture.model_dump())
+        share = {domain: wanted.get(domain, 0) / rows for domain, rows in available.items() if rows}
+        return {name: rows * share.get(sets[name].domain, 0.0) for name, rows in kept.items()}
 
     def dataset(self, name: str) -> tuple[int, Lengths, bool]:
         """(rows, lengths of a row, whether the rows are only the most that there can be) of a dataset."""
@@ -151,12 +185,5 @@ class Expected:
     def _most(self, name: str) -> int:
         """Rows that a dataset can have at most."""
         chosen = self._recipe.datasets[name]
-        if chosen.same_questions_as:
-            return self.dataset(chosen.same_questions_as)[0]
         most = round(sum(rows for rows, _ in self.traces_of(name)))
-        if chosen.per_question or chosen.keep not in ("all", "correct"):
-            sets = dict.fromkeys(set_name for _, set_name in self._paths.trace_sets(name))
-            most = min(most, (chosen.per_question or 1) * sum(self.rows(each) for each in sets))
-        if mixture := chosen.mixture:
-            most = min(most, mixture.total or sum((mixture.counts or mixture.sources or {}).values()))
-        return most
+        return min(most, self.dataset(chosen.same_questions_as)[0]) if chosen.same_questions_as else most

@@ -164,6 +164,7 @@ class Planner:
         line.rows, line.tokens = rows, rows * lengths.mean
         line.bytes = {"results": 2 * rows * lengths.mean * TEXT}
         line.notes += ["rows are the most that there can be: give expect.datasets a number"] if most else []
+        line.notes += [words] if (words := self._expected.short_of(name)) else []
         self._finished(line, place, 1, int(self._done.dataset(name) is not None))
 
     def _scores(self, line: Line, place: Place, model: str, benchmark: str) -> None:
