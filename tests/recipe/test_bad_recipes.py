@@ -95,6 +95,59 @@ MISTAKES = {
         change("verdicts", "puzzle", "ignore_case", value="yes"),
         r"ignore_case: 'yes' is a text, not true or false; write true",
     ),
+    "a seed that NumPy refuses": (change("seed", value=-1), r"seed: -1 is too small; at least 0"),
+    "a seed that torch refuses": (
+        change("models", "verified", "seeds", value=[5_000_000_000]),
+        r"models\.verified\.seeds\.0: 5000000000 is too large; at most 4294967295",
+    ),
+    "betas that AdamW refuses": (
+        change("models", "verified", "stages", 0, "betas", value=[1.5, 0.9]),
+        r"stages\.0\.betas\.0: 1\.5 is too large; less than 1",
+    ),
+    "an option of vLLM that is ours": (
+        change("models", "smollm2", "engine", "arguments", value={"port": 99}),
+        r"engine\.arguments: port is set by the pipeline itself; leave it out",
+    ),
+    "an option of vLLM that has a key": (
+        change("models", "smollm2", "engine", "arguments", value={"max-model-len": 99}),
+        r"engine\.arguments: max-model-len has a key of its own; give it as engine\.max_model_len",
+    ),
+    "prefill in chunks as an option of vLLM": (
+        change("models", "smollm2", "engine", "arguments", value={"enable_chunked_prefill": True}),
+        r"engine\.arguments: enable_chunked_prefill has a key of its own; give it as engine\.chunked_prefill",
+    ),
+    "an option of vLLM in two spellings": (
+        change("models", "smollm2", "engine", "arguments", value={"max-num-seqs": 9, "max_num_seqs": 8}),
+        r"engine\.arguments: max-num-seqs and max_num_seqs are the same option; keep one",
+    ),
+    "more than a whole GPU's memory": (
+        change("models", "smollm2", "engine", "arguments", value={"gpu_memory_utilization": 2}),
+        r"gpu_memory_utilization is a share of a GPU's memory, more than 0 and at most 1, not 2",
+    ),
+    "a chat template that is none": (
+        change("models", "smollm2", "changes", value={"chat_template": "{% for"}),
+        r"changes\.chat_template: is no Jinja template \(",
+    ),
+    "a context in words": (
+        change("models", "smollm2", "changes", value={"config": {"max_position_embeddings": "long"}}),
+        r"changes\.config: max_position_embeddings is a number of tokens, 16 or more, not 'long'",
+    ),
+    "a comparison with itself": (
+        change("targets", "compare", 0, "b", value="smollm2"),
+        r"targets\.compare\.0: compares 'smollm2' with itself; two models",
+    ),
+    "a target given twice": (
+        change("targets", "evaluate", value=["smollm2", "verified", "unverified", "smollm2"]),
+        r"targets\.evaluate: 'smollm2' is given twice; keep one of them",
+    ),
+    "decontaminated against nothing": (
+        change("datasets", "verified", "decontaminate", "benchmarks", value=[]),
+        r"datasets\.verified\.decontaminate: compares nothing: name benchmarks, or",
+    ),
+    "rows whose column has no value": (
+        change("questions", "code-train", "sources", "basics", "where", value={"level": []}),
+        r"where\.level: is empty; give one or more",
+    ),
     "wrong type": (change("seed", value="many"), r"seed: 'many' is not a whole number; write a whole number, say 4"),
     "number as text": (
         change("models", "verified", "stages", 0, "learning_rate", value="1e-4"),
@@ -578,13 +631,48 @@ HUB = {"id": "HuggingFaceH4/MATH-500", "revision": "0" * 39 + "1", "split": "tes
         ({**HUB}, {"level": [5]}, True),
         ({**HUB, "split": "train"}, {}, False),
         ({**HUB, "id": "other/data"}, {}, False),
+        ({**HUB, "split": "test[:100]"}, {}, True),
+        ({**HUB, "split": "train+test"}, {}, True),
+        ({**HUB, "split": "train+validation[10%:]"}, {}, False),
+        ({**HUB, "split": "all"}, {}, True),
     ],
 )
-def test_sources_thatmay_share_rows(trained, where, shared):
+def test_sources_that_may_share_rows(trained, where, shared):
     """A benchmark takes all of a split; the training set some selection of the hub."""
     make = {"licence": "MIT", "credit": "who"}
     benchmark = Source(hub=HUB, **make)
     assert may_share(benchmark, Source(hub=trained, where=where, **make)) is shared
+
+
+@pytest.mark.parametrize(
+    "one, other, shared",
+    [
+        ("test[.2345]*", "test.jsonl", True),
+        ("test[.2345]*", "test*", True),
+        ("test[.2]*", "train.jsonl", False),
+        ("ALL/train-*.parquet", "ALL/test-*.parquet", False),
+        ("data/*.parquet", "data/*.jsonl", False),
+        ("**/train/*.parquet", "data/train_1M-*.parquet", True),
+        ("a.jsonl", "b.jsonl", False),
+    ],
+)
+def test_files_that_may_be_the_same(one, other, shared):
+    make = {"licence": "MIT", "credit": "who"}
+    left, right = (Source(hub={**HUB, "data_files": each}, **make) for each in (one, other))
+    assert may_share(left, right) is may_share(right, left) is shared
+
+
+def test_a_file_by_another_path_is_the_same_file(tmp_path):
+    (tmp_path / "link.jsonl").symlink_to(ROOT / "data/science/questions.jsonl")
+    make = {"licence": "MIT", "credit": "who"}
+    plain = Source(local={"path": "data/science/questions.jsonl"}, **make)
+    for path in (
+        ROOT / "data/science/questions.jsonl",
+        "data/../data/science/questions.jsonl",
+        tmp_path / "link.jsonl",
+    ):
+        assert may_share(plain, Source(local={"path": str(path)}, **make))
+    assert not may_share(plain, Source(local={"path": "data/math/questions.jsonl"}, **make))
 
 
 def test_only_a_column_that_both_name_keeps_sources_apart():

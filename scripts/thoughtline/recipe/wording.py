@@ -116,7 +116,7 @@ def said(error: Mapping[str, Any]) -> tuple[str, str] | None:
         return choice(given, context["expected"])
     if kind in BOUNDS:
         key, wrong, words = BOUNDS[kind]
-        return f"{shown(given)} {wrong}", f"{words} {context[key]:g}"
+        return f"{shown(given)} {wrong}", f"{words} {context[key]:{'g' if isinstance(context[key], float) else 'd'}}"
     if kind in SIZES:
         key, wrong, words = SIZES[kind]
         if not given:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
-from pathlib import Path
+from fnmatch import fnmatchcase
 from typing import Any
 
 from ...common.environments import ROOT
@@ -50,13 +51,31 @@ def check_rated(recipe: Recipe) -> Iterator[Problem]:
             )
 
 
+def _splits(split: str) -> set[str]:
+    """The splits that `datasets` reads for this text: `train+test[:10%]` are train and test. Slices of one may overlap."""
+    return {each.partition("[")[0].strip() for each in split.split("+")}
+
+
+def _globs_meet(one: str, other: str) -> bool:
+    """Whether a file may match both patterns. Two with wildcards are apart where what stands before the first one, or behind the last, differs."""
+    wild = re.compile(r"[*?\[{]")
+    if not wild.search(one) or not wild.search(other):
+        return fnmatchcase(one, other) or fnmatchcase(other, one)
+    starts = [wild.split(each)[0] for each in (one, other)]
+    ends = [re.split(r"[*?\]}]", each)[-1] for each in (one, other)]
+    return (starts[0].startswith(starts[1]) or starts[1].startswith(starts[0])) and (
+        ends[0].endswith(ends[1]) or ends[1].endswith(ends[0])
+    )
+
+
 def _same_hub(one: HubData, other: HubData) -> bool:
     """Whether two selections of the hub may share rows: other revisions of a data set mostly hold the same, and files of a split are not known here."""
     if one.id.lower() != other.id.lower() or (one.config and other.config and one.config != other.config):
         return False
     if one.data_files and other.data_files:
-        return one.data_files == other.data_files
-    return bool(one.data_files or other.data_files) or one.split == other.split
+        return _globs_meet(one.data_files, other.data_files)
+    splits = _splits(one.split), _splits(other.split)
+    return bool(one.data_files or other.data_files or splits[0] & splits[1] or "all" in splits[0] | splits[1])
 
 
 def may_share(one: Source, other: Source) -> bool:
@@ -66,7 +85,7 @@ def may_share(one: Source, other: Source) -> bool:
     if one.hub and other.hub:
         return _same_hub(one.hub, other.hub)
     if one.local and other.local:
-        return Path(one.local.path) == Path(other.local.path)
+        return (ROOT / one.local.path).resolve() == (ROOT / other.local.path).resolve()
     if one.reasoning_gym and other.reasoning_gym:
         # A longer run of the same generator begins with the shorter one.
         return one.reasoning_gym.model_copy(update={"size": 1}) == other.reasoning_gym.model_copy(update={"size": 1})

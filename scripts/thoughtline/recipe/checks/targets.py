@@ -31,7 +31,12 @@ def check_targets(recipe: Recipe) -> Iterator[Problem]:
     if recipe.targets.benchmarks != "all":
         for name in recipe.targets.benchmarks:
             yield from listed(("targets", "benchmarks"), "benchmark", name, recipe.benchmarks)
+    if len(set(recipe.targets.evaluate)) < len(recipe.targets.evaluate):
+        twice = next(each for each in recipe.targets.evaluate if recipe.targets.evaluate.count(each) > 1)
+        yield ("targets", "evaluate"), f"{twice!r} is given twice", "keep one of them"
     for number, pair in enumerate(recipe.targets.compare):
+        if pair.a == pair.b:
+            yield ("targets", "compare", number), f"compares {pair.a!r} with itself", "two models"
         for side in (pair.a, pair.b):
             if side not in recipe.targets.evaluate:
                 yield (

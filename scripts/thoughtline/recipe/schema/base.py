@@ -17,6 +17,8 @@ from pydantic import (
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_.-]*$", max_length=64)]
 Domain = Literal["math", "code", "science", "puzzle", "chat"]
+Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
+"""What NumPy and torch take alike."""
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 COMMIT = re.compile(r"^[0-9a-f]{40}$")
 

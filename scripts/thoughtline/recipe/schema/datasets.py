@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from .base import Domain, Name, Strict, exactly_one
+from .base import Domain, Name, Seed, Strict, exactly_one
 
 
 class Decontaminate(Strict):
@@ -27,6 +27,8 @@ class Decontaminate(Strict):
 
     @model_validator(mode="after")
     def _compares(self) -> Decontaminate:
+        if self.benchmarks == []:
+            raise ValueError('compares nothing: name benchmarks, or "all"')
         if self.ngram is None and self.similarity is None:
             raise ValueError("compares nothing: without ngram it needs similarity")
         return self
@@ -115,7 +117,7 @@ class Dataset(Strict):
         "openthoughts",
         description="How thinking and answer are wrapped: OpenThoughts' begin/end_of_thought, <think> tags, or the answer only.",
     )
-    seed: int | None = Field(None, description="Seed of random choices; without it the recipe's.")
+    seed: Seed | None = Field(None, description="Seed of random choices; without it the recipe's.")
 
     @model_validator(mode="after")
     def _check(self) -> Dataset:

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
+from ...traces.engine import OWN
 from .base import Strict
 
 PARALLEL = ("tensor_parallel_size", "pipeline_parallel_size", "data_parallel_size")
@@ -73,6 +74,26 @@ class Engine(Strict):
         description="Further vLLM server options, `name: value`. Without tensor_parallel_size, pipeline_parallel_size and "
         "data_parallel_size they are chosen for the machine.",
     )
+
+    @field_validator("arguments")
+    @classmethod
+    def _known(cls, value: dict[str, Any]) -> dict[str, Any]:
+        """What vLLM would say only once a job has begun, and what it would take and the plan not see."""
+        spelled: dict[str, str] = {}
+        for name, given in value.items():
+            known = name.replace("-", "_")
+            if known in spelled:
+                raise ValueError(f"{spelled[known]} and {name} are the same option; keep one of them")
+            spelled[known] = name
+            if name.replace("_", "-") in OWN:
+                raise ValueError(f"{name} is set by the pipeline itself; leave it out")
+            if (key := {"enable_chunked_prefill": "chunked_prefill"}.get(known, known)) in cls.model_fields:
+                raise ValueError(f"{name} has a key of its own; give it as engine.{key}")
+            if known == "gpu_memory_utilization" and not (
+                isinstance(given, int | float) and not isinstance(given, bool) and 0 < given <= 1
+            ):
+                raise ValueError(f"{name} is a share of a GPU's memory, more than 0 and at most 1, not {given!r}")
+        return value
 
     @field_validator("arguments")
     @classmethod

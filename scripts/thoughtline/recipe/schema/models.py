@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import Field, model_validator
+from jinja2 import Environment, TemplateSyntaxError
+from pydantic import Field, field_validator, model_validator
 
-from .base import HubRef, Name, Sha256, Strict, exactly_one
+from .base import HubRef, Name, Seed, Sha256, Strict, exactly_one
 from .generation import Endpoint, Engine
 from .training import Stage
 
@@ -32,6 +33,25 @@ class Changes(Strict):
     config: dict[str, Any] = Field({}, description="Values of config.json, say max_position_embeddings.")
     chat_template: str | None = Field(None, description="Another chat template (Jinja), or one where there is none.")
 
+    @field_validator("config")
+    @classmethod
+    def _context(cls, value: dict[str, Any]) -> dict[str, Any]:
+        length = value.get("max_position_embeddings", 16)
+        if not isinstance(length, int) or isinstance(length, bool) or length < 16:
+            raise ValueError(f"max_position_embeddings is a number of tokens, 16 or more, not {length!r}")
+        return value
+
+    @field_validator("chat_template")
+    @classmethod
+    def _template(cls, value: str | None) -> str | None:
+        try:
+            Environment(extensions=["jinja2.ext.loopcontrols"]).parse(value or "")
+        except TemplateSyntaxError as error:
+            # `generation` is a tag of transformers' own; what it knows beside that is its own matter.
+            if "unknown tag" not in str(error):
+                raise ValueError(f"is no Jinja template ({error}, line {error.lineno} of it)") from None
+        return value
+
     @model_validator(mode="after")
     def _something(self) -> Changes:
         if not self.config and self.chat_template is None:
@@ -50,7 +70,9 @@ class Model(Strict):
     endpoint: Endpoint | None = Field(None, description="A service; it can answer, not be trained.")
     base: Name | None = Field(None, description="The model that training starts from.")
     stages: list[Stage] = Field([], description="Training stages, in order (with `base`).")
-    seeds: list[int] = Field([], description="Train once per seed: models `{name}-seed{seed}`, grouped under `{name}`.")
+    seeds: list[Seed] = Field(
+        [], description="Train once per seed: models `{name}-seed{seed}`, grouped under `{name}`."
+    )
     licence: str | None = Field(None, description="Licence of published weights.")
     credit: str | None = Field(None, description="Who made them, with a link.")
     context_length: int | None = Field(None, ge=16, description="Longest context of published weights, tokens.")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from .base import Domain, Name, Strict
+from .base import Domain, Name, Seed, Strict
 from .datasets import Dataset
 from .evaluation import Benchmark, Draft, Evaluation, Published, Targets
 from .expectation import Expect
@@ -33,7 +33,7 @@ class Recipe(Strict):
     name: Name = Field(description="The recipe's name; results go to `results/{name}/`.")
     title: str = Field(description="One line for people.")
     description: str = Field("", description="What this reproduces, and where the figures come from.")
-    seed: int = Field(42, description="Seed of everything that has none of its own.")
+    seed: Seed = Field(42, description="Seed of everything that has none of its own.")
     prompts: dict[Name, dict[Domain, Prompt]] = Field(description="Prompts by name, then by domain.")
     models: dict[Name, Model] = Field(description="Models by name.", min_length=1)
     questions: dict[Name, QuestionSet] = Field({}, description="Training question sets by name.")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
 from ...common.names import FILTERS
 from ...common.spelling import known_names
-from .base import HubRef, Sha256, Strict, exactly_one
+from .base import HubRef, Seed, Sha256, Strict, exactly_one
 
 
 class HubData(HubRef):
@@ -31,7 +31,7 @@ class GymData(Strict):
 
     task: str = Field(description="Task name, say `chain_sum`.", min_length=1)
     size: int = Field(description="How many entries to generate.", ge=1)
-    seed: int = Field(description="The generator's seed.")
+    seed: Seed = Field(description="The generator's seed.")
     config: dict[str, Any] = Field({}, description="The task's own settings.")
 
 
@@ -77,7 +77,7 @@ class Take(Strict):
     """A seeded sample of a source's rows, taken before the filters."""
 
     count: int = Field(description="How many rows, or how many of each group.", ge=1)
-    seed: int | None = Field(None, description="Shuffle with this seed first; without it the first rows are taken.")
+    seed: Seed | None = Field(None, description="Shuffle with this seed first; without it the first rows are taken.")
     per: str | None = Field(None, description="Take `count` of each value of this column.")
 
 
@@ -90,7 +90,9 @@ class Source(Strict):
     licence: str = Field(description="Licence of the rows (SPDX id, or words where there is none).", min_length=1)
     credit: str = Field(description="Who made it, with a link: shown in the dataset card and the report.", min_length=1)
     fields: Fields = Field(Fields(), description="Which column holds what (ignored for reasoning_gym).")
-    where: dict[str, list[str | int | bool]] = Field({}, description="Keep rows whose column has one of these values.")
+    where: dict[str, Annotated[list[str | int | bool], Field(min_length=1)]] = Field(
+        {}, description="Keep rows whose column has one of these values."
+    )
     take: Take | None = Field(None, description="Sample rows before the filters.")
     filters: list[str | dict[str, Any]] = Field(
         [], description="Filters by name, in order; `name: {argument: value}` where one takes arguments."

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from .base import Name, Strict
+from .base import Name, Seed, Strict
 
 
 class Zero(Strict):
@@ -26,6 +26,9 @@ class Zero(Strict):
         return self
 
 
+Beta = Annotated[float, Field(ge=0, lt=1)]
+
+
 class Stage(Strict):
     """One training stage."""
 
@@ -43,13 +46,13 @@ class Stage(Strict):
     max_length: int = Field(ge=8, description="Cutoff in tokens.")
     packing: bool = Field(False, description="Pack rows into full sequences.")
     optimizer: Literal["adamw"] = Field("adamw", description="AdamW.")
-    betas: tuple[float, float] = Field((0.9, 0.999), description="AdamW's betas.", strict=False)
+    betas: tuple[Beta, Beta] = Field((0.9, 0.999), description="AdamW's betas.", strict=False)
     epsilon: float = Field(1e-8, gt=0, description="AdamW's epsilon.")
-    weight_decay: float = Field(0.0, ge=0, description="AdamW's weight decay.")
+    weight_decay: float = Field(0.0, ge=0, le=1, description="AdamW's weight decay.")
     max_grad_norm: float = Field(1.0, gt=0, description="Gradient clipping.")
     precision: Literal["float32", "bfloat16"] = Field("bfloat16", description="Training precision.")
     gradient_checkpointing: bool = Field(False, description="Recompute activations to save memory.")
-    seed: int = Field(42, description="Order of rows and dropout; `seeds` of the model replaces it.")
+    seed: Seed = Field(42, description="Order of rows and dropout; `seeds` of the model replaces it.")
     save_steps: int = Field(100, ge=1, description="Steps between checkpoints.")
     zero: Zero | Literal["auto"] = Field(
         Zero(), description='DeepSpeed ZeRO settings, or "auto": the fastest that fit into the machine\'s GPUs.'
