@@ -52,6 +52,20 @@ def test_lists_replace_null_removes_and_replace_replaces(write):
     assert recipe.verdicts["math"].verifier == "exact"
 
 
+def test_null_says_something_where_the_schema_lets_it(write):
+    own = write(
+        "own.yaml",
+        "extends: demo.yaml\nname: own\n"
+        "datasets: {verified: {decontaminate: {ngram: null, similarity: 95.0, containment: null}}}\n",
+    )
+    chosen = load(own).datasets["verified"].decontaminate
+    assert (chosen.ngram, chosen.similarity, chosen.containment) == (None, 95, 0.5)  # 0.5 is the key's default
+    again = write("again.yaml", "extends: own.yaml\nname: again\ndatasets: {verified: {decontaminate: {ngram: 8}}}\n")
+    assert load(again).datasets["verified"].decontaminate.ngram == 8
+    further = write("further.yaml", "extends: own.yaml\nname: further\n")
+    assert load(further).datasets["verified"].decontaminate.ngram is None
+
+
 def test_an_item_of_a_list_is_changed_by_its_number(write):
     own = write(
         "own.yaml",

@@ -2,17 +2,19 @@
 
 Mappings are merged key by key, at every depth. Anything else that the recipe gives (a value, a list) stands for the whole of
 what it meets; so does a mapping written `!replace {...}`. A mapping of numbers that meets a list changes those items of
-it, counted from 0 as in messages. A key whose value is null is removed (inside `!replace` it stays null). The base may
-extend a further recipe, and need not be a whole one.
+it, counted from 0 as in messages. A key whose value is null is removed, unless null says something there (`ngram: null`:
+no n-grams). The base may extend a further recipe, and need not be a whole one.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from ..common.errors import UserError
+from .mistakes import models_at
+from .schema.recipe import Recipe
 from .yaml_text import Replacing, place_of, read_yaml
 
 KEY = "extends"
@@ -28,6 +30,8 @@ class Layered:
     origins: dict[Keys, Path] = field(default_factory=dict)
     files: tuple[Path, ...] = ()
     """All files that were read, the recipe's own last."""
+    nulls: frozenset[Keys] = frozenset()
+    """Where a null met a value of a base: it stands until it is known whether it means something there."""
 
     def file_of(self, keys: Keys) -> Path:
         """The file that gave the value at `keys`, or whatever of it there is."""
@@ -72,6 +76,7 @@ def merged(base: Layered, own: dict[Any, Any], path: Path) -> Layered:
         UserError: an item of a list is changed that is not there.
     """
     origins: dict[Keys, Path] = {}
+    nulls = set(base.nulls)
 
     def merge(below: dict[Any, Any], above: dict[Any, Any], at: Keys) -> dict[Any, Any]:
         found = {}
@@ -89,11 +94,36 @@ def merged(base: Layered, own: dict[Any, Any], path: Path) -> Layered:
             elif _changes_items(value, below.get(key)):
                 _check_items(value, below[key], path, here)
                 found[key] = list(merge(dict(enumerate(below[key])), value, here).values())
-            elif value is not None or key not in below:
+            else:
                 found[key] = _plain(value)
+                if value is None and key in below:
+                    nulls.add(here)
         return found
 
-    return Layered(path, merge(base.data, own, ()), origins, (*base.files, path))
+    return Layered(path, merge(base.data, own, ()), origins, (*base.files, path), frozenset(nulls))
+
+
+def _means_something(keys: Keys) -> bool:
+    """Whether null says something at these keys of a recipe, other than that the key is not given."""
+    fields = [each.model_fields[keys[-1]] for each in models_at(Recipe, keys[:-1]) if keys[-1] in each.model_fields]
+    return any(type(None) in get_args(each.annotation) and each.default is not None for each in fields)
+
+
+def _without_nulls(data: Any, nulls: frozenset[Keys]) -> Any:
+    """`data` without the keys that nulls remove."""
+
+    def cut(value: Any, at: Keys) -> Any:
+        if isinstance(value, list):
+            return [cut(each, (*at, number)) for number, each in enumerate(value)]
+        if not isinstance(value, dict):
+            return value
+        return {
+            key: cut(each, (*at, key))
+            for key, each in value.items()
+            if each is not None or (*at, key) not in nulls or _means_something((*at, key))
+        }
+
+    return cut(data, ())
 
 
 def read_layers(path: Path, above: tuple[Path, ...] = ()) -> Layered:
@@ -128,4 +158,5 @@ def read_layers(path: Path, above: tuple[Path, ...] = ()) -> Layered:
             f"is that of the recipe that it extends, {base.data['name']!r}: their results would share a folder",
             "give it a name of its own",
         )
-    return merged(base, own, path)
+    layered = merged(base, own, path)
+    return layered if above else replace(layered, data=_without_nulls(layered.data, layered.nulls), nulls=frozenset())

@@ -31,7 +31,7 @@ def _alternatives(annotation: Any) -> list[Any]:
     return [annotation]
 
 
-def _models_at(root: type[BaseModel], keys: Keys) -> list[type[Strict]]:
+def models_at(root: type[BaseModel], keys: Keys) -> list[type[Strict]]:
     """The models that may stand at `keys` of `root` (none where it cannot be told)."""
     current: list[Any] = [root]
     for key in keys:
@@ -78,11 +78,11 @@ def _explain(errors: list[dict[str, Any]], root: type[BaseModel], place: str, re
         return UserError(place, *words)
     keys, kind, given = error["loc"], error["type"], error.get("input")
     if kind == "extra_forbidden":
-        return UserError(place, "unknown key", _unknown(keys[-1], _models_at(root, keys[:-1])))
+        return UserError(place, "unknown key", _unknown(keys[-1], models_at(root, keys[:-1])))
     if kind == "missing" and isinstance(keys[-1], int):
         return UserError(place, "is missing: the list has too few entries", "add it")
     if kind == "missing":
-        return UserError(place, "is missing", _needed(_models_at(root, keys[:-1]), root, reference))
+        return UserError(place, "is missing", _needed(models_at(root, keys[:-1]), root, reference))
     if kind == "union_tag_invalid":
         tag, known = error["ctx"]["tag"], error["ctx"]["expected_tags"]
         return UserError(place, f"there is no verifier {tag!r}", choice(tag, known)[1])

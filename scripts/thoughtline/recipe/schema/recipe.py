@@ -27,7 +27,7 @@ class Recipe(Strict):
     extends: str | None = Field(
         None,
         description="Another recipe's file, relative to this one: only what differs from it is given here. Mappings merge "
-        "key by key, everything else replaces, `!replace` before a mapping replaces it too, null removes a key; numbers as "
+        "key by key, everything else replaces, `!replace` before a mapping replaces it too, null removes a key unless it says something there; numbers as "
         "keys (`stages: {0: {epochs: 2}}`) change those items of a list.",
     )
     name: Name = Field(description="The recipe's name; results go to `results/{name}/`.")
