@@ -42,6 +42,9 @@ def test_numbers_and_lists_of_the_command_line():
         ("account: 007\n", r'site\.yaml:1: 007 is the number 7 to YAML; write 7, or "007" in quotes if it is a name'),
         ("- account\n", r"site\.yaml: is no mapping of keys; see site\.example\.yaml"),
         ("account: 'x\n", r"site\.yaml:\d+: is not YAML"),
+        ("qos: a\naccount: a\0b\n", r"site\.yaml:2: holds the character U\+0000, .*; remove it"),
+        ("account: 'bell \x07'\n", r"site\.yaml:1: holds the character U\+0007, .*; remove it"),
+        ("qos: a\naccount: " + "[" * 2000, r"site\.yaml:2: is nested too deeply; close brackets"),
     ],
 )
 def test_a_bad_site_file_is_explained(tmp_path, text, message):

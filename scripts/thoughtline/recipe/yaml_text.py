@@ -82,17 +82,26 @@ _Loader.add_constructor("tag:yaml.org,2002:int", _number)
 
 
 def read_yaml(path: Path) -> Any:
-    """Parse a YAML file; syntax errors, repeated keys, numbers with zeros in front and missing files are UserErrors with a line."""
+    """Parse a YAML file; syntax errors, repeated keys, numbers with zeros in front, control characters and missing files are UserErrors with a line."""
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise UserError(str(path), "does not exist", "name another file") from None
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(str(path), f"cannot be read ({error})", "it must be a UTF-8 text file") from None
-    loader = _Loader(text)
+    try:
+        loader = _Loader(text)
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        what = f"holds the character U+{error.character:04X}, which YAML allows nowhere"
+        raise UserError(f"{path}:{line}", what, "remove it, or write it as an escape in double quotes") from None
     loader.name = str(path)
     try:
         return loader.get_single_data()
+    except RecursionError:
+        raise UserError(
+            f"{path}:{loader.line + 1}", "is nested too deeply", "close brackets, and indent less: no key needs this"
+        ) from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f":{mark.line + 1}" if mark else ""
