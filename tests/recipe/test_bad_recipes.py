@@ -44,6 +44,12 @@ def combined(model, template="{{ answer }}"):
     return {"verifier": "combined", "parser": {"verifier": "math_verify"}, "judge": judge, "rule": "either"}
 
 
+def local_weights(path):
+    """The demo with its weights in a folder."""
+    model = {key: value for key, value in DEMO["models"]["smollm2"].items() if key != "package"}
+    return change("models", "smollm2", value={**model, "local": {"path": path}})
+
+
 def another_run(name, **keys):
     """The demo with one more trace run, which writes the teacher's traces anew unless `keys` say otherwise."""
     run = {
@@ -262,6 +268,12 @@ MISTAKES = {
         change("models", "verified", "base", value="verified"),
         r"models\.verified\.base: goes in a circle: verified -> verified",
     ),
+    "local weights that are missing": (
+        local_weights("/nonexistent-model"),
+        r":\d+: models\.smollm2\.local\.path: there is no folder '/nonexistent-model'; a path from the repository's root",
+    ),
+    "local weights that are a file": (local_weights("README.md"), r"local\.path: 'README\.md' is no folder; a path"),
+    "a local folder without a model": (local_weights("data"), r"local\.path: 'data' has no config\.json; name the folder"),
     "weights of two kinds": (
         change("models", "smollm2", "local", value={"path": "x"}),
         r"needs exactly one of hub, package, local, endpoint, base, has package and local",
@@ -554,6 +566,17 @@ def test_one_clear_message(tmp_path, mistake):
     assert re.search(message, text), text
     assert text.startswith(str(path)) and "\n" not in text and len(text) < 700
     assert error.value.right
+
+
+def test_a_local_model_without_weights(tmp_path):
+    path, model = tmp_path / "recipe.yaml", tmp_path / "model"
+    model.mkdir()
+    (model / "config.json").write_text("{}")
+    path.write_text(yaml.safe_dump(local_weights(str(model)), sort_keys=False))
+    with pytest.raises(UserError, match=r"recipe\.yaml:\d+: models\.smollm2\.local\.path: .* has no weights \(\*\.saf"):
+        load(path)
+    (model / "model.safetensors").touch()
+    assert load(path).models["smollm2"].local.path == str(model)
 
 
 def test_the_line_is_named(tmp_path):

@@ -15,10 +15,12 @@ from .targets import check_drafts, check_expect, check_published, check_targets
 from .templates import check_templates
 from .traces import check_rewriting, check_samples_of_rewriting, check_sampling, check_traces
 from .verifiers import check_verifiers
+from .weights import check_weights
 
 CHECKS = (
     check_names,
     check_models,
+    check_weights,
     check_rewriting,
     check_traces,
     check_rated,

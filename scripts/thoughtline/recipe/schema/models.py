@@ -24,7 +24,10 @@ class PackageWeights(Strict):
 class LocalWeights(Strict):
     """A Hugging Face model folder on this machine."""
 
-    path: str = Field(description="Folder with config.json, tokenizer and safetensors.", min_length=1)
+    path: str = Field(
+        description="Folder with config.json, tokenizer and safetensors, relative to the repository's root.",
+        min_length=1,
+    )
 
 
 class Changes(Strict):
