@@ -27,6 +27,7 @@ onstart:
     check_images(jobs)
     check_memory(jobs)
     check_staging(jobs)
+    make_stage()
     if ON_CLUSTER and workflow.non_local_exec:
         put_logs(jobs)
         check_arrays(jobs)

@@ -19,7 +19,7 @@ from thoughtline.machines.variables import key_variables
 from thoughtline.plan.layout import Layout
 from thoughtline.provenance.sidecar import git_state
 from thoughtline.recipe import order, settings as recipe_settings
-from thoughtline.recipe.execution import Execution, check_files, site_settings, typed_texts, with_site
+from thoughtline.recipe.execution import Execution, check_files, check_folder, site_settings, typed_texts, with_site
 from thoughtline.recipe.load import load
 from thoughtline.recipe.paths import Paths
 
@@ -38,6 +38,9 @@ try:
         check_files(workflow.configfiles)
     GIVEN = workflow.config_settings.config
     CONFIG = Execution.read(with_site({**config, **typed_texts(GIVEN, workflow.config_settings.config_args)}, GIVEN, site_settings()))
+    if workflow.is_main_process:
+        check_folder("results", CONFIG.results)
+        check_folder("stage", CONFIG.stage)
     RECIPE = load(CONFIG.recipe)
     MACHINE = load_machine(CONFIG.machine)
     PATHS = Paths(RECIPE, CONFIG.results, CONFIG.stage)
@@ -67,8 +70,6 @@ if MACHINE.is_slurm and not workflow.is_main_process:
 IN_CONTAINERS = images.uses_containers(workflow.deployment_settings.deployment_method)
 IMAGES = images.image_folder(os.environ)
 if IN_CONTAINERS:
-    # Containers see the stage only if it is there when they start.
-    os.makedirs(CONFIG.stage, exist_ok=True)
     os.environ.update(THOUGHTLINE_STAGE=os.path.abspath(CONFIG.stage))
     images.prepare(os.environ, MACHINE, key_variables(RECIPE), git_state())
     workflow.deployment_settings.apptainer_args = images.added(

@@ -86,6 +86,12 @@ def check_images(jobs):
         raise WorkflowError(f"{error}") from None
 
 
+def make_stage():
+    """Make the folder of staged copies: containers cannot see what is not there when they start."""
+    if IN_CONTAINERS:
+        os.makedirs(CONFIG.stage, exist_ok=True)
+
+
 def check_staging(jobs):
     """Stop before the first job of a run if the hub is needed and cannot be reached, or a revision only holds its place."""
     needs = PATHS.needs()

@@ -52,6 +52,28 @@ def test_the_openthinker_recipe_is_planned_without_an_account(copy):
     assert "slurm_account" not in jobs[0][1]
 
 
+@pytest.mark.parametrize("name", ["leonardo", "p5"])
+def test_a_plan_leaves_no_folder_behind(copy, name):
+    before = {path.name for path in copy.folder.iterdir()} | {".snakemake"}
+    status, text = copy.snakemake("--profile", name, "-n", "--quiet", "--config", DEMO)
+    assert status == 0, text[-3000:]
+    assert {path.name for path in copy.folder.iterdir()} <= before
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("stage=/proc/x", "config: stage: '/proc/x' cannot be made: no folder can be made in /proc (No such file"),
+        ("stage=config.yaml", "config: stage: 'config.yaml' cannot be a folder: "),
+        ("results=config.yaml/x", "config: results: 'config.yaml/x' cannot be a folder: "),
+    ],
+)
+def test_a_folder_that_cannot_be_made_is_one_line(copy, given, message):
+    status, text = copy.snakemake("--profile", "leonardo", "-n", "--config", DEMO, given)
+    assert status != 0 and message in text.splitlines()[-1]
+    assert "Traceback" not in text and "common.smk" not in text
+
+
 def test_a_training_on_96_nodes_goes_to_the_quality_of_service_that_takes_it(copy):
     status, text = copy.snakemake(
         "--profile", "leonardo", "-n", "--config", "recipe=recipes/openthinker-unverified.yaml"

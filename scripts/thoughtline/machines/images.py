@@ -31,15 +31,17 @@ def visible_folders(machine: Machine, environ: Mapping[str, str], folders: Itera
     """What containers see of the host beside the working directory: `path` or `path:inside`, only what exists.
 
     These are the repository, the staged models and `folders` (also behind links), control groups, and the machine's `binds`.
+    The stage is seen in any case: a plan leaves it to the run to make it.
     """
     stage = [environ["THOUGHTLINE_STAGE"]] if environ.get("THOUGHTLINE_STAGE") else []
+    made = {each for folder in stage for each in (os.path.abspath(folder), str(Path(folder).resolve()))}
     own = [str(ROOT)]
     for folder in [*folders, *stage]:
         for path in (Path(os.path.abspath(folder)), Path(folder).resolve()):
             if not any(path.is_relative_to(other) for other in [*own, Path.cwd()]):
                 own.append(str(path))
     binds = [*own, CGROUPS, *(machine.containers.binds if machine.containers else [])]
-    return [bind for bind in dict.fromkeys(binds) if Path(bind.partition(":")[0]).exists()]
+    return [bind for bind in dict.fromkeys(binds) if bind in made or Path(bind.partition(":")[0]).exists()]
 
 
 def arguments(machine: Machine, environ: Mapping[str, str], folders: Iterable[str]) -> list[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -116,6 +118,24 @@ def site_settings(folder: Path = Path()) -> dict[str, Any]:
         raise UserError(SITE_FILE, "is no mapping of keys", "see site.example.yaml")
     Execution.read({"recipe": "any", **data}, lambda keys: place_of(path, keys, "site"))
     return data
+
+
+def check_folder(key: str, given: str) -> None:
+    """Refuse a folder of the config that is none, or that cannot be made. It is tried, since rights do not tell; nothing is left.
+
+    Raises:
+        UserError: what stands in its way.
+    """
+    path = Path(given).absolute()
+    there = next(each for each in (path, *path.parents) if os.path.lexists(each))
+    if not there.is_dir():
+        raise UserError(in_config((key,)), f"{given!r} cannot be a folder: {there} is none", "name another folder")
+    if there != path:
+        try:
+            os.rmdir(tempfile.mkdtemp(dir=there))
+        except OSError as error:
+            what = f"{given!r} cannot be made: no folder can be made in {there} ({error.strerror})"
+            raise UserError(in_config((key,)), what, "name another folder") from None
 
 
 def check_files(paths: Iterable[str | Path]) -> None:
