@@ -67,7 +67,9 @@ def test_folders_behind_links_are_seen_once_and_only_if_there(tmp_path):
 
 
 def test_the_stage_is_seen_before_a_run_has_made_it(tmp_path):
-    folders = images.visible_folders(load_machine("local"), {"THOUGHTLINE_STAGE": str(tmp_path / "stage")}, ["/nowhere"])
+    folders = images.visible_folders(
+        load_machine("local"), {"THOUGHTLINE_STAGE": str(tmp_path / "stage")}, ["/nowhere"]
+    )
     assert str(tmp_path / "stage") in folders and "/nowhere" not in folders
 
 

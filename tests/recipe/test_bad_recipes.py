@@ -273,7 +273,10 @@ MISTAKES = {
         r":\d+: models\.smollm2\.local\.path: there is no folder '/nonexistent-model'; a path from the repository's root",
     ),
     "local weights that are a file": (local_weights("README.md"), r"local\.path: 'README\.md' is no folder; a path"),
-    "a local folder without a model": (local_weights("data"), r"local\.path: 'data' has no config\.json; name the folder"),
+    "a local folder without a model": (
+        local_weights("data"),
+        r"local\.path: 'data' has no config\.json; name the folder",
+    ),
     "weights of two kinds": (
         change("models", "smollm2", "local", value={"path": "x"}),
         r"needs exactly one of hub, package, local, endpoint, base, has package and local",
