@@ -22,6 +22,7 @@ from thoughtline.recipe import order, settings as recipe_settings
 from thoughtline.recipe.execution import Execution, check_files, check_folder, site_settings, typed_texts, with_site
 from thoughtline.recipe.load import load
 from thoughtline.recipe.paths import Paths
+from thoughtline.recipe.where import lines_of
 
 
 class Refused(ApiError):
@@ -47,13 +48,14 @@ try:
     PLACER = Placer(MACHINE, CONFIG.qos, CONFIG.account, CONFIG.exclude_nodes)
     LAYOUT = Layout(RECIPE, MACHINE, PLACER, CONFIG.execution.concurrency)
     DEMANDS = Demands(RECIPE, MACHINE, LAYOUT.gpus)
-    if workflow.is_main_process:
-        from thoughtline.plan.fit import Fit
-        from thoughtline.plan.models import Models
-        from thoughtline.plan.work import Work
+    with lines_of(CONFIG.recipe):
+        if workflow.is_main_process:
+            from thoughtline.plan.fit import Fit
+            from thoughtline.plan.models import Models
+            from thoughtline.plan.work import Work
 
-        Fit(RECIPE, MACHINE, PLACER, LAYOUT, Models(RECIPE, PATHS)).check(Work(RECIPE, PATHS, DEMANDS).items.values())
-    PLACER.check(DEMANDS.needed(PATHS))
+            Fit(RECIPE, MACHINE, PLACER, LAYOUT, Models(RECIPE, PATHS)).check(Work(RECIPE, PATHS, DEMANDS).items.values())
+        PLACER.check(DEMANDS.needed(PATHS))
 except UserError as error:
     raise Refused(f"{error}") from None
 

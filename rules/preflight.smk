@@ -70,7 +70,8 @@ def check_memory(jobs):
     fit = Fit(RECIPE, MACHINE, PLACER, LAYOUT, models)
     keys = {key_of(job.rule.name, job.wildcards_dict) for job in jobs}
     try:
-        check_here(models, (name for key, item in work.items.items() if key in keys and (name := fit.loaded(item))))
+        with lines_of(CONFIG.recipe):
+            check_here(models, (name for key, item in work.items.items() if key in keys and (name := fit.loaded(item))))
     except UserError as error:
         raise WorkflowError(f"{error}") from None
 
@@ -152,6 +153,7 @@ if BUDGET is not None and workflow.is_main_process:
     @functools.cache
     def plan_of_the_rest():
         """What is left to do, as it was when the driver started."""
-        return Planner(RECIPE, MACHINE, PATHS, PLACER, Done(PATHS), EXECUTION.concurrency).plan()
+        with lines_of(CONFIG.recipe):
+            return Planner(RECIPE, MACHINE, PATHS, PLACER, Done(PATHS), EXECUTION.concurrency).plan()
 
     tell_budget()

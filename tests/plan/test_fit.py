@@ -17,6 +17,7 @@ from thoughtline.plan.work import Work, key_of
 from thoughtline.recipe.extends import read_layers
 from thoughtline.recipe.load import load, parse
 from thoughtline.recipe.paths import Paths
+from thoughtline.recipe.where import keys_of
 
 ROOT = Path(__file__).parents[2]
 RECIPE = ROOT / "recipes/openthinker.yaml"
@@ -175,4 +176,46 @@ def test_snakemake_refuses_a_misfit_in_a_dry_run(tmp_path):
         [str(ROOT / ".venv/driver/bin/snakemake"), "--profile", "profiles/leonardo", *words],
         cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT / "scripts")}, capture_output=True, text=True,
     )  # fmt: skip
-    assert run.returncode != 0 and "models.deepseek-r1.engine: does not fit on leonardo" in run.stdout + run.stderr
+    number = next(n for n, line in enumerate(path.read_text().splitlines(), 1) if line == "    engine:")
+    words = f"{path}:{number}: models.deepseek-r1.engine: does not fit on leonardo"
+    assert run.returncode != 0 and words in run.stdout + run.stderr
+
+
+@pytest.mark.parametrize(
+    ("number", "changes", "message"),
+    [
+        (0, "{ranks: 5, global_batch: 5}", "machine leonardo takes no job with 5 GPUs"),
+        (1, "{zero: {stage: 1, offload_optimizer: false}, ranks: 1, gradient_checkpointing: false}", "does not fit on"),
+    ],
+)
+def test_the_plan_names_the_line_of_a_stage_that_does_not_fit(tmp_path, number, changes, message):
+    path = tmp_path / "two.yaml"
+    path.write_text(
+        f"extends: {ROOT}/recipes/smallthinker.yaml\nname: two\n"
+        f"models:\n  smallthinker:\n    stages:\n      {number}: {changes}\n"
+    )
+    words = ["--recipe", path, "--machine", "leonardo", "--results", tmp_path.name]
+    run = subprocess.run(
+        [ROOT / ".venv/driver/bin/python", "-m", "thoughtline", "plan", *words],
+        cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT / "scripts")}, capture_output=True, text=True,
+    )  # fmt: skip
+    assert run.returncode == 2 and f"{path}:6: models.smallthinker.stages.{number}: {message}" in run.stderr
+
+
+def test_expanded_names_are_keys_of_the_recipe():
+    stages = [{"ranks": 1}, {"ranks": 2}, {"ranks": 3}]
+    data = {"models": {"qwen2.5": {"engine": {"arguments": {}}}, "two": {"base": "qwen2.5", "stages": stages}}}
+    for where, keys in {
+        "models.two.stages": ("models", "two", "stages", 2),
+        "models.two-seed7.stages": ("models", "two", "stages", 2),
+        "models.two-seed7.stage2.stages": ("models", "two", "stages", 1),
+        "models.two.stage1.engine": ("models", "two", "engine"),
+        "models.two-seed7": ("models", "two"),
+        "models.qwen2.5.engine.arguments.x": ("models", "qwen2.5", "engine", "arguments", "x"),
+        "models.nobody.stages": ("models", "nobody", "stages"),
+        "expect.rows": ("expect", "rows"),
+        "config: qos": None,
+        "results/two/plan.json": None,
+        "models.yaml:3: models.two": None,
+    }.items():
+        assert keys_of(where, data) == keys

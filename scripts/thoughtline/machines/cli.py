@@ -10,6 +10,7 @@ from ..common.errors import UserError
 from ..common.files import write_text
 from ..recipe.load import load
 from ..recipe.paths import Paths
+from ..recipe.where import lines_of
 from .check import differences
 from .demands import Demands
 from .load import file_of, load_machine
@@ -39,7 +40,8 @@ def _show(args: argparse.Namespace) -> None:
         placer = Placer(machine, config.qos, config.account, config.exclude_nodes)
         layout = Layout(recipe, machine, placer, config.execution.concurrency)
         needed = Demands(recipe, machine, layout.gpus).needed(Paths(recipe, "results"))
-        placer.check(needed)
+        with lines_of(args.recipe):
+            placer.check(needed)
         print("\n".join(dict.fromkeys(f"{key}: {_words(placer.place(demand))}" for key, demand in needed)))
 
 

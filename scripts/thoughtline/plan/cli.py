@@ -18,6 +18,7 @@ from ..recipe.execution import Execution, site_settings, with_site
 from ..recipe.load import load
 from ..recipe.paths import Paths
 from ..recipe.schema.recipe import Recipe
+from ..recipe.where import lines_of
 from ..recipe.yaml_text import read_yaml
 from . import probe
 from .advice import on_concurrency
@@ -42,11 +43,12 @@ def _plan(args: argparse.Namespace) -> None:
     config = config_of(args)
     if args.probe:
         run_probe(config)
-    planner = planner_of(config, args.fresh)
-    plan = planner.plan()
-    if not planner.probed:
-        now = config.execution.concurrency
-        plan.advice = on_concurrency(plan, now, lambda count: planner_of(config, args.fresh, count).plan())
+    with lines_of(config.recipe):
+        planner = planner_of(config, args.fresh)
+        plan = planner.plan()
+        if not planner.probed:
+            now = config.execution.concurrency
+            plan.advice = on_concurrency(plan, now, lambda count: planner_of(config, args.fresh, count).plan())
     if args.json:
         write_json(args.json, plan.as_json())
     if args.keep:
