@@ -175,6 +175,22 @@ MISTAKES = {
         change("verdicts", "math", value={"verifier": "mathverify"}),
         r"verdicts\.math: there is no verifier 'mathverify'; did you mean 'math_verify'\? use one of 'math_verify'",
     ),
+    "a value of a verifier": (
+        change("verdicts", "math", "seconds", value=-1),
+        r":\d+: verdicts\.math\.seconds: -1 is too small",
+    ),
+    "a value of a benchmark's own verifier": (
+        change("benchmarks", "math-heldout", "verifier", value={"verifier": "math_verify", "extraction": 3}),
+        r":\d+: benchmarks\.math-heldout\.verifier\.extraction: 3 is not a mapping",
+    ),
+    "an unknown verifier within a combined one": (
+        change("questions", "math-train", "verifier", value={**combined("smollm2"), "parser": {"verifier": "code"}}),
+        r":\d+: questions\.math-train\.verifier\.parser: there is no verifier 'code'",
+    ),
+    "a value of a judge within a combined verifier": (
+        change("verdicts", "math", value={**combined("smollm2"), "judge": {**combined("smollm2")["judge"], "yes": 3}}),
+        r":\d+: verdicts\.math\.judge\.yes: 3 is not a text",
+    ),
     "verifier left out": (
         change("verdicts", "math", value={"seconds": 3.0}),
         r"verdicts\.math: does not say which verifier",

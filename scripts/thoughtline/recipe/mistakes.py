@@ -108,6 +108,22 @@ def _untagged(error: Any) -> dict[str, Any]:
     return {**error, "loc": keys, "tried": len(keys) < len(error["loc"]) and error["loc"][-1] != "[key]"}
 
 
+def _written(root: type[BaseModel], keys: Keys) -> Keys:
+    """The keys as they are written: without the name of the verifier, by which pydantic says which of them it tried."""
+    tags = set()
+    for length, key in enumerate(keys):
+        models = models_at(root, keys[:length])
+        named = {
+            name
+            for each in models
+            if (field := each.model_fields.get("verifier"))
+            for name in get_args(field.annotation)
+        }
+        if key in named and not any(key in each.model_fields for each in models):
+            tags.add(length)
+    return tuple(key for length, key in enumerate(keys) if length not in tags)
+
+
 def _whole(errors: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
     """Mistakes, each with all that pydantic says of it: a value that fits no member of a union has an error for each member.
 
@@ -148,7 +164,7 @@ def explained(
     problems = sorted(
         _whole([_untagged(each) for each in error.errors()]), key=lambda each: each[0]["type"] == "missing"
     )
-    found = _explain(problems[0], root, place(problems[0][0]["loc"]), reference)
+    found = _explain(problems[0], root, place(_written(root, problems[0][0]["loc"])), reference)
     more = len(problems) - 1
     if not more:
         return found
