@@ -78,7 +78,7 @@ MISTAKES = {
     ),
     "unknown key of a verifier": (
         change("verdicts", "code", "second", value=2),
-        r"verdicts\.code\.code\.second: unknown key; did you mean 'seconds'",
+        r"verdicts\.code\.second: unknown key; did you mean 'seconds'",
     ),
     "expecting a set that is not there": (
         change("expect", value={"rows": {"algebra": 10}}),
