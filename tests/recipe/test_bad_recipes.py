@@ -587,6 +587,43 @@ def test_one_clear_message(tmp_path, mistake):
     assert error.value.right
 
 
+REWRITER = {"math": {"template": "{{ problem }} {{ reasoning }} {{ response }}"}}
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        (
+            {},
+            r"prompts\.again\.math\.template: .*'reasoning' is undefined.*none uses it: remove it, .*`prompts: \{again: null\}`",
+        ),
+        (
+            {"rewrites": None, "questions": ["math-train"]},
+            r"prompts\.again\.math\.template: .* that a run `rewrites`; traces\.more need a prompt without them",
+        ),
+    ],
+)
+def test_a_prompt_that_shows_a_trace_where_nothing_is_rewritten(tmp_path, keys, message):
+    recipe = another_run("more", prompt="again", **keys) if keys else copy.deepcopy(DEMO)
+    recipe["prompts"]["again"] = REWRITER
+    path = tmp_path / "recipe.yaml"
+    path.write_text(yaml.safe_dump(recipe, sort_keys=False))
+    with pytest.raises(UserError, match=message):
+        load(path)
+
+
+def test_what_to_do_about_expectations_of_what_was_removed(tmp_path):
+    path = tmp_path / "raw.yaml"
+    path.write_text(
+        f"extends: {ROOT}/recipes/sky-t1.yaml\nname: raw\ntraces: {{reformatted: null}}\nprompts: {{reformat: null}}\n"
+        "datasets: {full: {traces: [qwq]}, math-only: {traces: [qwq]}, math-apps: {traces: [qwq]}}\n"
+    )
+    with pytest.raises(UserError, match=r"expect\.replies\.reformatted: .*; or remove it, .* by `reformatted: null`"):
+        load(path)
+    path.write_text(path.read_text() + "expect: {replies: {reformatted: null}}\n")
+    assert "reformatted" not in load(path).traces
+
+
 def test_a_local_model_without_weights(tmp_path):
     path, model = tmp_path / "recipe.yaml", tmp_path / "model"
     model.mkdir()

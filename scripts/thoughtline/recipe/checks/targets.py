@@ -84,7 +84,8 @@ def check_expect(recipe: Recipe) -> Iterator[Problem]:
     for key, known in (("rows", sets), ("replies", answerers), ("datasets", recipe.datasets)):
         for name in getattr(expect, key):
             if name not in known:
-                yield ("expect", key, name), f"the recipe has no {name!r}", known_names(known, name)
+                right = f"{known_names(known, name)}; or remove it, in a recipe that extends by `{name}: null`"
+                yield ("expect", key, name), f"the recipe has no {name!r}", right
     for name, value in expect.replies.items():
         for set_name in value if isinstance(value, dict) else ():
             if set_name not in sets:
