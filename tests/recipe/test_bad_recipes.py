@@ -15,7 +15,7 @@ from thoughtline.machines.schema import Machine
 from thoughtline.recipe.checks.questions import may_share
 from thoughtline.recipe.execution import Execution
 from thoughtline.recipe.load import load
-from thoughtline.recipe.scale import Overlay
+from thoughtline.recipe.overlay import Overlay
 from thoughtline.recipe.schema.recipe import Recipe
 from thoughtline.recipe.schema.sources import Source
 from thoughtline.recipe.wording import PATTERNS

@@ -1,6 +1,7 @@
 """A recipe scaled down: the same graph and targets, small in everything that takes time."""
 
 import json
+import re
 import shlex
 import subprocess
 import sys
@@ -11,8 +12,9 @@ import yaml
 from thoughtline.common.errors import UserError
 from thoughtline.recipe.extends import read_layers
 from thoughtline.recipe.load import load
+from thoughtline.recipe.overlay import overlay_keys, read_overlay
 from thoughtline.recipe.paths import Paths
-from thoughtline.recipe.scale import DEFAULT, check_out, read_overlay, scaled_text
+from thoughtline.recipe.scale import DEFAULT, check_out, scaled_text
 from thoughtline.recipe.schema.recipe import Recipe
 
 ROOT = Path(__file__).parents[2]
@@ -200,6 +202,71 @@ def test_an_overlay_without_the_domain(tmp_path):
         UserError, match=r"overlay\.yaml:\d+: standins\.(math|chat)\.trian: unknown key; did you mean 'train'"
     ):
         scaled_text(ROOT / "recipes/openthinker.yaml", path)
+
+
+def _set(data, *way):
+    *path, key, value = way
+    for each in path:
+        data = data[each]
+    data[key] = value
+
+
+@pytest.mark.parametrize(
+    ("way", "message"),
+    [
+        (
+            ("max_tokens", 5000),
+            r"max_tokens \(traces\.\S+\.max_tokens of the small recipe\): 5000 tokens leave no room",
+        ),
+        (
+            ("training", "max_length", 100000),
+            r"training\.max_length \(models\.\S+ of the small recipe\): 16384 tokens do not",
+        ),
+        (
+            ("training", "micro_batch", 2),
+            r"training \(models\.\S+\.stages\.0 of the small recipe\): global_batch 1 is not",
+        ),
+        (
+            ("model", "context_length", 100),
+            r"model\.engine\.max_model_len \(models\.\S+ of the small recipe\): 2048 is longer",
+        ),
+        (
+            ("standins", "math", "train", "local", "path", "nofile"),
+            r"standins\.math\.train\.local\.path \(questions\.\S+ of the small recipe\): there is no file 'nofile'",
+        ),
+    ],
+)
+def test_a_wrong_value_of_an_overlay_is_placed_there_and_nothing_is_written(tmp_path, way, message):
+    overlay, out = tmp_path / "overlay.yaml", tmp_path / "small.yaml"
+    # By JSON: no anchors, by which one change would be several.
+    data = json.loads(json.dumps(yaml.safe_load(DEFAULT.read_text())))
+    _set(data, *way)
+    overlay.write_text(yaml.safe_dump(data))
+    words = ["recipe", "scale", str(ROOT / "recipes/openthinker.yaml"), "--overlay", str(overlay), "--out", str(out)]
+    done = subprocess.run([sys.executable, "-m", "thoughtline", *words], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 2 and not out.exists()
+    assert re.match(rf"error: {overlay}:\d+: {message}", done.stderr), done.stderr
+
+
+def test_keys_of_a_small_recipe_come_from_an_overlay():
+    recipe = Recipe.model_validate(read_layers(ROOT / "recipes/openthinker.yaml").data)
+    for keys, found in {
+        ("benchmarks", "aime24", "sources", "aime24", "take", "count"): (
+            "standins",
+            "math",
+            "benchmark",
+            "take",
+            "count",
+        ),
+        ("benchmarks", "aime24", "limit"): ("benchmarks",),
+        ("questions", "math", "shards"): ("shards",),
+        ("models", "openthinker-7b", "stages", 0, "learning_rate"): None,
+        ("models", "openthinker-7b", "base"): None,
+        ("prompts", "x-with-answers", "math", "examples", 1): ("examples", "answers", "math", 1),
+        ("evaluation", "samples"): ("samples",),
+        ("name",): None,
+    }.items():
+        assert overlay_keys(recipe, keys) == found
 
 
 def test_no_file_that_it_is_made_of_is_written_over(tmp_path):

@@ -107,7 +107,6 @@ def _scale(args: argparse.Namespace) -> None:
         print(text, end="")
         return
     write_text(args.out, text)
-    load(args.out)
     print(f"{args.out}: run it with snakemake --profile profiles/local --config {shlex.quote(f'recipe={args.out}')}")
 
 

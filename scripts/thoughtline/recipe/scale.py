@@ -17,14 +17,13 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import Field, ValidationError
 
 from ..common.environments import ROOT
 from ..common.errors import UserError
 from .extends import read_layers
 from .load import file_of, validated
-from .mistakes import explained
-from .schema.base import Domain, Name, Strict
+from .overlay import Overlay, Training, read_overlay, scaled
+from .schema.base import Domain
 from .schema.datasets import Mixture
 from .schema.evaluation import Draft, Published
 from .schema.generation import Example, Prompt, Sampling
@@ -32,8 +31,6 @@ from .schema.models import Model
 from .schema.recipe import Recipe
 from .schema.sources import Source
 from .schema.traces import TraceRun
-from .schema.training import Zero
-from .yaml_text import place_of, read_yaml
 
 DEFAULT = ROOT / "recipes/scale/small.yaml"
 
@@ -47,70 +44,6 @@ NOTE = (
 
 LARGEST_ENTRIES = 1000
 """Seeds of stand-ins are this far apart."""
-
-
-class Standins(Strict):
-    """Rows of one domain, for training and for benchmarks: the two must be disjoint."""
-
-    train: Source = Field(description="Stands for each source of a training set.")
-    benchmark: Source = Field(description="Stands for each source of a benchmark.")
-
-
-class Examples(Strict):
-    """Worked examples by domain, for the prompts of trace runs."""
-
-    answers: dict[Domain, list[Example]] = Field({}, description="For runs that answer questions.")
-    rewrites: dict[Domain, list[Example]] = Field({}, description="For runs that write traces anew.")
-    ratings: dict[Domain, list[Example]] = Field({}, description="For runs whose replies rate questions.")
-
-
-class Training(Strict):
-    """Settings of every training stage; the others stay."""
-
-    epochs: float = Field(gt=0, description="At most this many epochs.")
-    max_length: int = Field(ge=8, description="At most this cutoff in tokens.")
-    global_batch: int = Field(ge=1, description="Rows an optimiser step.")
-    micro_batch: int = Field(ge=1, description="Rows a rank holds at once.")
-    ranks: int = Field(ge=1, description="Processes.")
-    precision: str = Field(description="Training precision: float32 or bfloat16.", pattern="^(float32|bfloat16)$")
-    gradient_checkpointing: bool = Field(False, description="Recompute activations.")
-    save_steps: int = Field(ge=1, description="Steps between checkpoints.")
-    zero: Zero = Field(Zero(), description="DeepSpeed ZeRO settings.")
-
-
-class Overlay(Strict):
-    """What a recipe becomes when it is scaled down."""
-
-    name: Name = Field(description="Put behind the recipe's name.")
-    model: Model = Field(description="Stands for all published weights and services.")
-    questions: int = Field(ge=1, description="At most this many questions of a training set.")
-    benchmarks: int = Field(
-        ge=1, description="At most this many questions of a benchmark, and of the measurement of a draft model."
-    )
-    shards: int = Field(ge=1, description="At most this many shards of a set.")
-    samples: int = Field(ge=1, description="At most this many samples of a question.")
-    mixture: int = Field(ge=1, description="At most this many rows of each domain or source of a mixture.")
-    max_tokens: int = Field(ge=1, description="At most this many tokens of a reply.")
-    stop: list[str] = Field([], description="Further stop strings, so that replies end before they are cut off.")
-    training: Training = Field(description="Every training stage.")
-    standins: dict[Domain, Standins] = Field(description="Rows by domain.")
-    examples: Examples = Field(Examples(), description="Worked examples that trace runs are shown; evaluation is not.")
-    keep_incorrect: bool = Field(
-        False,
-        description="Keep rules that need correct traces become those that do not: for a model that is never right, which would leave no row.",
-    )
-
-
-def read_overlay(path: Path) -> Overlay:
-    """The overlay of a file.
-
-    Raises:
-        UserError: it cannot be read or is not valid.
-    """
-    try:
-        return Overlay.model_validate(read_yaml(path))
-    except ValidationError as error:
-        raise explained(error, Overlay, lambda keys: place_of(path, keys, "overlay"), "this file") from None
 
 
 def shown(prompt: str, kind: str) -> str:
@@ -321,12 +254,14 @@ def scaled_text(path: Path, overlay: Path = DEFAULT) -> str:
     """YAML of the recipe of `path`, scaled down by an overlay; it stands by itself.
 
     Raises:
-        UserError: the recipe or the overlay is not valid, or the overlay lacks rows of a domain.
+        UserError: the recipe or the overlay is not valid, they make no valid recipe together, or the overlay lacks rows of a domain.
     """
     path = file_of(path)
     layers = read_layers(path)
     validated(layers)  # says what is wrong with the recipe itself
-    small = Scaling(read_overlay(overlay)).recipe(Recipe.model_validate(layers.data))
+    recipe = Recipe.model_validate(layers.data)
+    small = Scaling(read_overlay(overlay)).recipe(recipe)
     content = small.model_dump(mode="json", exclude_defaults=True)
+    validated(scaled(overlay, layers, recipe, content))
     head = f"# Made of {path.name} by `thoughtline recipe scale` with {overlay.name}.\n"
     return head + yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=140)
