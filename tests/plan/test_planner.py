@@ -14,6 +14,7 @@ from thoughtline.machines.load import load_machine
 from thoughtline.machines.place import Placer
 from thoughtline.plan.advice import on_concurrency
 from thoughtline.plan.calibration import calibrate
+from thoughtline.plan.cli import check_out
 from thoughtline.plan.done import Done
 from thoughtline.plan.page import page
 from thoughtline.plan.planner import Planner
@@ -167,6 +168,20 @@ def test_the_command(tmp_path):
         [*command[:4], "--recipe", "no-such"], cwd=ROOT, env=environment, capture_output=True, text=True
     )
     assert run.returncode == 2 and "there is no recipe 'no-such' (no file recipes/no-such.yaml)" in run.stderr
+
+
+def test_folders_of_the_files_to_write_must_be_there(tmp_path):
+    check_out("--json", None)
+    check_out("--json", tmp_path / "plan.json")
+    with pytest.raises(UserError, match=r"--json: there is no folder '.*/none'; make it, or name a file elsewhere"):
+        check_out("--json", tmp_path / "none/plan.json")
+    with pytest.raises(UserError, match=r"--out: '.*' is a folder; name a file"):
+        check_out("--out", tmp_path)
+    command = [sys.executable, "-m", "thoughtline", "plan", "--out", str(tmp_path / "none/page.html")]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "scripts")}
+    run = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert run.returncode == 2 and "error: --out: there is no folder" in run.stderr
+    assert not (tmp_path / "none").exists()
 
 
 def test_the_page_shows_the_plan_and_loads_nothing(leonardo):

@@ -1,7 +1,10 @@
 """Expansion, settings, paths, and the pages that are generated from the schema."""
 
 import copy
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -258,3 +261,14 @@ def test_settings_of_rewriting_and_rated_sets():
     assert paths.rated_inputs("hard")["traces"] == ["results/demo/traces/teacher/math-train/0000.parquet"]
     assert ("teacher", "math-train") in paths.runs_in_use() and "teacher" in paths.judged_runs()
     assert set(settings.sources_of(recipe, "hard")) == {"sums", "products"}
+
+
+def test_an_expanded_recipe_says_that_it_is_for_reading():
+    run = subprocess.run(
+        [sys.executable, "-m", "thoughtline", "recipe", "show", "smallthinker"],
+        cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT / "scripts")}, capture_output=True, text=True,
+    )  # fmt: skip
+    assert run.returncode == 0 and run.stdout.startswith(
+        "# smallthinker, for reading: seeds and stages are written out"
+    )
+    assert "smallthinker.stage1" in yaml.safe_load(run.stdout)["models"]

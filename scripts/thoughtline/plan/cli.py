@@ -39,7 +39,21 @@ def config_of(args: argparse.Namespace) -> Execution:
     return Execution.read(with_site({**config, **given}, given, site_settings()))
 
 
+def check_out(option: str, path: Path | None) -> None:
+    """Refuse a file that cannot be written since its folder is not there: a misspelt path makes no folders.
+
+    Raises:
+        UserError: says so, before anything is planned.
+    """
+    if path is not None and not path.parent.is_dir():
+        raise UserError(option, f"there is no folder {str(path.parent)!r}", "make it, or name a file elsewhere")
+    if path is not None and path.is_dir():
+        raise UserError(option, f"{str(path)!r} is a folder", "name a file")
+
+
 def _plan(args: argparse.Namespace) -> None:
+    check_out("--json", args.json)
+    check_out("--out", args.out)
     config = config_of(args)
     if args.probe:
         run_probe(config)

@@ -48,6 +48,10 @@ def _check(args: argparse.Namespace) -> None:
 def _show(args: argparse.Namespace) -> None:
     recipe = load(args.recipe)
     print(
+        f"# {recipe.name}, for reading: seeds and stages are written out as models of their own (NAME-seed1, NAME.stage1), which no recipe may name\n"
+        "# so. To change something, start from the recipe's file, or write one that `extends` it."
+    )
+    print(
         yaml.safe_dump(recipe.model_dump(mode="json", exclude_defaults=True), sort_keys=False, allow_unicode=True),
         end="",
     )
@@ -122,7 +126,9 @@ def register(verbs: argparse._SubParsersAction) -> None:
     check.add_argument("recipes", nargs="+", metavar="RECIPE.yaml")
     check.set_defaults(run=_check)
 
-    show = verbs.add_parser("show", help="print a recipe with seeds and stages written out")
+    show = verbs.add_parser(
+        "show", help="print a recipe with seeds and stages written out: for reading, not to be loaded again"
+    )
     show.add_argument("recipe", metavar="RECIPE.yaml")
     show.set_defaults(run=_show)
 
