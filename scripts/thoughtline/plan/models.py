@@ -34,9 +34,11 @@ class Models:
         return of_model(self._recipe.models[name], f"models.{name}", (*staged, *own))
 
     def weights(self, model: str) -> float:
-        """Bytes of a model's files."""
-        architecture = self.architecture(model)
-        return architecture.parameters * (BF16 if self._recipe.models[model].base else architecture.weight_bytes)
+        """Bytes of a model's files: of one that is trained in its precision, of one from a GGUF file in float32."""
+        architecture, chosen = self.architecture(model), self._recipe.models[model]
+        if chosen.package or (chosen.stages and chosen.stages[-1].precision == "float32"):
+            return architecture.parameters * 2 * BF16
+        return architecture.parameters * (BF16 if chosen.base else architecture.weight_bytes)
 
     def longest(self, model: str) -> float:
         """Tokens of context that a server must be able to hold for one request."""

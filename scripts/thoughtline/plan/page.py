@@ -55,7 +55,7 @@ def page(plan: Plan, recipe: Recipe, machine: Machine) -> str:
         ),
         (short(wall), "hours, the longest way through"),
         (str(sum(line.left for line in plan.lines)), "jobs"),
-        (short(sum(area.needed for area in plan.areas), "B"), "of storage"),
+        (short(sum(area.peak for area in plan.areas), "B"), "of storage at the peak"),
     ]
     if total is not None and plan.price and (money := plan.money(total[0])) is not None:
         tiles.append((f"{money:,.0f}", plan.price.currency))
@@ -81,7 +81,8 @@ def page(plan: Plan, recipe: Recipe, machine: Machine) -> str:
             [
                 area.name,
                 area.path,
-                short(area.needed, "B"),
+                short(area.kept, "B"),
+                short(area.peak, "B"),
                 short(area.quota, "B"),
                 f"{area.purge_days} days" if area.purge_days else "",
             ]

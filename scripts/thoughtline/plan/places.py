@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ..common.errors import UserError
 from ..machines.place import Place
 from ..machines.schema import Machine, NodeShape, Partition
-from .plan import Area, Line
+from .plan import Line
 from .rates import Gpu
 
 
@@ -74,27 +74,9 @@ def at_once(machine: Machine, place: Place, jobs: int) -> int:
     return max(1, min(limits))
 
 
-def areas(machine: Machine, lines: Sequence[Line]) -> list[Area]:
-    """What the lines write, by storage area; one area where the machine's file says none."""
-    needed: dict[str, float] = {}
-    for line in lines:
-        for folder, size in line.bytes.items():
-            needed[folder] = needed.get(folder, 0.0) + size
-    found = []
-    for name, area in machine.storage.items():
-        if area.holds:
-            size = sum(needed.get(folder, 0.0) for folder in area.holds)
-            found.append(Area(name, area.path, size, area.size_gb * 1e9 if area.size_gb else None, area.purge_days))
-    return found or [Area("results and stage", ".", sum(needed.values()), None, None)]
-
-
-def exceeded(machine: Machine, found: Sequence[Area], lines: Sequence[Line]) -> list[str]:
-    """Words on quotas that are too small, and on jobs that start over when their time is up and need more of it."""
-    words = [
-        f"storage {area.name} ({area.path}): {area.needed / 1e9:,.0f} GB are more than the quota of {area.quota / 1e9:,.0f} GB; {_roomier(machine, area)}"
-        for area in found
-        if area.quota and area.needed > area.quota
-    ]
+def too_long(lines: Sequence[Line]) -> list[str]:
+    """Words on jobs that start over when their time is up and need more of it."""
+    words = []
     for line in lines:
         if (
             line.left
@@ -109,16 +91,6 @@ def exceeded(machine: Machine, found: Sequence[Area], lines: Sequence[Line]) -> 
                 + ("; give it a smaller limit or max_tokens" if line.stage == "drafts" else "")
             )
     return words
-
-
-def _roomier(machine: Machine, full: Area) -> str:
-    """What to do about an area that is too small."""
-    for name, area in machine.storage.items():
-        if name != full.name and area.size_gb and area.size_gb * 1e9 >= full.needed:
-            purged = f", but what lies there for {area.purge_days} days is deleted" if area.purge_days else ""
-            there = f"{area.path} ({area.size_gb:,.0f} GB{purged}) and say so in `holds` of the machine's file"
-            return f"ask for more, name fewer targets, or put `results` or `stage` (config) below {there}"
-    return "ask for more, or name fewer targets"
 
 
 def queue(machine: Machine, lines: Sequence[Line]) -> list[str]:

@@ -53,7 +53,9 @@ class Line:
     """Requests whose context a server holds at once."""
     notes: list[str] = field(default_factory=list)
     bytes: dict[str, float] = field(default_factory=dict)
-    """What it writes, by folder: results, stage."""
+    """What stays of what it writes, by folder: results, stage."""
+    temporary: float = 0.0
+    """Bytes that one job needs beside that in results while it runs."""
 
     @property
     def stage(self) -> str:
@@ -114,10 +116,17 @@ class Area:
 
     name: str
     path: str
-    needed: float
-    """Bytes of what the recipe keeps there."""
+    kept: float
+    """Bytes of what the recipe leaves there, done already or not."""
+    peak: float
+    """Bytes of the most that lies there at once."""
     quota: float | None
     purge_days: int | None
+
+    @property
+    def over(self) -> bool:
+        """Whether the most is more than the quota."""
+        return self.quota is not None and self.peak > self.quota
 
 
 @dataclass
@@ -208,7 +217,8 @@ class Plan:
                 {
                     "area": area.name,
                     "path": area.path,
-                    "bytes": area.needed,
+                    "kept_bytes": area.kept,
+                    "peak_bytes": area.peak,
                     "quota": area.quota,
                     "purge_days": area.purge_days,
                 }
@@ -244,5 +254,6 @@ class Plan:
             "rows": line.rows, "tokens": line.tokens, "flops": line.flops, "hours_a_job": line.hours, "hours": hours,
             "range": line.range(hours) if line.computes else None, "gpus": line.gpus, "nodes": line.nodes, "where": line.where,
             "limit_minutes": line.limit_minutes, "segments": line.segments, "at_once": line.at_once,
-            "wall_hours": line.wall if line.computes else None, "fit": line.fit, "requests_held": line.held, "bytes": line.bytes, "notes": line.notes,
+            "wall_hours": line.wall if line.computes else None, "fit": line.fit, "requests_held": line.held, "bytes": line.bytes,
+            "temporary_bytes": line.temporary, "notes": line.notes,
         }  # fmt: skip

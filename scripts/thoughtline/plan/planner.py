@@ -14,8 +14,7 @@ from ..recipe.schema.judging import judge_of
 from ..recipe.schema.recipe import Recipe
 from ..recipe.schema.training import Stage
 from ..recipe.settings import answerer, question_set, verifier_of
-from . import choice, memory, places, probe
-from .architecture import BF16
+from . import choice, memory, places, probe, storage
 from .calibration import calibrate
 from .done import Done
 from .expected import Expected
@@ -27,7 +26,7 @@ from .measured import Measured
 from .models import Models
 from .plan import Line, Plan
 from .rates import Gpu, Rates
-from .training import TrainingRun
+from .training import TrainingRun, working_bytes
 from .work import Item, Work
 
 JUDGEMENT = 200.0
@@ -45,8 +44,6 @@ ACROSS = (
     "tensor parallel over nodes: its all-reduces of each layer go over the network, which is not in the model of cost; "
     "tensor parallel inside a node and pipeline parallel between nodes is faster"
 )
-CHECKPOINT = 14
-"""Bytes a parameter of a training checkpoint: weights in bfloat16 and the optimiser's state. Two are on disk at a time."""
 
 
 class Planner:
@@ -99,8 +96,9 @@ class Planner:
         rates = replace(self._rates, source=source)
         plan = Plan(self.recipe.name, self.machine.name, rates, lines, work.targets, not self.machine.is_slurm, price)
         plan.probed = self.probed
-        plan.areas = places.areas(self.machine, lines)
-        plan.limits, plan.exceeded = places.queue(self.machine, lines), places.exceeded(self.machine, plan.areas, lines)
+        plan.areas = storage.areas(self.machine, lines)
+        plan.limits = places.queue(self.machine, lines)
+        plan.exceeded = [*storage.exceeded(self.machine, lines, work.targets), *places.too_long(lines)]
         return plan
 
     def collect(self) -> dict[str, Any]:
@@ -143,9 +141,9 @@ class Planner:
         self._finished(line, place, shards, done.shards)
         line.done = min(1.0, done.rows / total) if total else 1.0
         self._generate(line, place, how["model"], left, self._expected.replies(name, set_name), answerer_name=name)
-        line.bytes = {
-            "results": total * self._expected.replies(name, set_name).longer(self._expected.prompt).mean * TEXT
-        }
+        # The rows, and the journal that they were collected in.
+        tokens = total * self._expected.replies(name, set_name).longer(self._expected.prompt).mean
+        line.bytes = {"results": 2 * tokens * TEXT}
         if set_name in self.recipe.benchmarks and shards > 1:
             line.notes.append(f"the slowest job may take {STRAGGLER:.2f} times the mean")
 
@@ -241,7 +239,7 @@ class Planner:
         share = 1 - line.done
         line.computes, line.rows = True, run.rows * stage.epochs * share
         line.tokens, line.flops = run.tokens * share, run.flops * share
-        line.bytes = {"results": run.architecture.parameters * (BF16 + 2 * CHECKPOINT)}
+        line.bytes = {"results": self._models.weights(model)}
         gpu = places.gpu_of(self.machine, place, f"models.{model}.stages")
         if gpu is not None:
             line.fit = self._zero(model, stage, run, gpu, place)
@@ -255,6 +253,9 @@ class Planner:
             line.spread = self._rates.training_spread
         if made:
             line.hours = 0.0
+        # On a cluster a checkpoint is written after the first step too, and at the end of each segment.
+        written = (run.steps - 1) // stage.save_steps + (line.segments if line.limit_minutes else 0)
+        line.temporary = working_bytes(run, self._models.weights(model), written)
 
     def _zero(self, model: str, stage: Stage, run: TrainingRun, gpu: Gpu, place: Place) -> str:
         """Words on a training's memory."""

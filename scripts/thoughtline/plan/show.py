@@ -183,8 +183,10 @@ def text(plan: Plan, every: bool = False) -> str:
     found += [f"fits: {words}" for words in fits_of(plan)]
     found += [f"note: {words}" for words in notes_of(plan)]
     for area in plan.areas:
-        quota = f" of {short(area.quota, 'B')}" if area.quota else ""
-        found.append(f"storage: {area.name} ({area.path}): {short(area.needed, 'B')}{quota}")
+        quota = f"; quota {short(area.quota, 'B')}" if area.quota else ""
+        found.append(
+            f"storage: {area.name} ({area.path}): {short(area.kept, 'B')} stay, {short(area.peak, 'B')} at the peak{quota}"
+        )
     found += [f"limits: {words}" for words in plan.limits]
     found += [f"advice: {words}" for words in plan.advice]
     found += [f"EXCEEDED: {words}" for words in plan.exceeded]

@@ -20,6 +20,12 @@ FILLED = 0.97
 """Share of a packed sequence that rows fill (bin packing by best fit of rows that are a third of it; what is left is padding)."""
 
 
+OPTIMIZER = 12
+"""Bytes a parameter of the optimiser's state in a checkpoint: float32 weights and two moments, whatever the precision."""
+CHECKPOINTS = 2
+"""Checkpoints that are left when one more has been written."""
+
+
 @dataclass(frozen=True)
 class TrainingRun:
     """A training stage, as far as its cost depends on it."""
@@ -104,3 +110,17 @@ class TrainingRun:
     def gpu_hours(self, gpu: Gpu, rates: Rates) -> float:
         """GPU-hours of the steps."""
         return self.ranks * self.seconds(gpu, rates) / 3600
+
+
+def working_bytes(run: TrainingRun, weights: float, written: int) -> float:
+    """The most that a training has on disk at once beside its model.
+
+    That is when a checkpoint is written before the oldest is deleted, or at the end, when the weights lie in the work folder too. Below
+    ZeRO-3 a checkpoint has the weights beside the optimiser's state.
+
+    Args:
+        weights: bytes of the model.
+        written: checkpoints in all.
+    """
+    checkpoint = OPTIMIZER * run.architecture.parameters + (weights if run.zero < 3 else 0.0)
+    return max(min(CHECKPOINTS + 1, written) * checkpoint, min(CHECKPOINTS, written) * checkpoint + weights)
