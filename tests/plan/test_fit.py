@@ -1,6 +1,7 @@
 """What does not fit on a machine is refused with what would, by the plan and by Snakemake before any job."""
 
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -10,9 +11,11 @@ from thoughtline.common.errors import UserError
 from thoughtline.machines.demands import Demands
 from thoughtline.machines.load import load_machine
 from thoughtline.machines.place import Placer
+from thoughtline.plan.done import Done
 from thoughtline.plan.fit import Fit, check_here
 from thoughtline.plan.layout import Layout
 from thoughtline.plan.models import Models
+from thoughtline.plan.planner import Planner
 from thoughtline.plan.work import Work, key_of
 from thoughtline.recipe.extends import read_layers
 from thoughtline.recipe.load import load, parse
@@ -35,7 +38,7 @@ def recipe_with(engine=None, stage=None, of="openthinker-32b", **keys):
 
 
 def check(recipe, machine):
-    site, paths = load_machine(machine), Paths(recipe, "none")
+    site, paths = load_machine(machine) if isinstance(machine, str) else machine, Paths(recipe, "none")
     placer = Placer(site)
     layout = Layout(recipe, site, placer)
     Fit(recipe, site, placer, layout, Models(recipe, paths)).check(
@@ -89,6 +92,15 @@ REFUSED = {
         {"stage": {"zero": {"stage": 3}, "ranks": 4}},
         AT + r".*; would fit: zero: \{stage: 3, offload_optimizer: true",
     ),
+    "a batch that no fitting ranks divide": (
+        {"stage": {"zero": "auto", "ranks": 1, "global_batch": 7}},
+        AT + r".*; would fit: zero: \{stage: 3, offload_optimizer: true\}, ranks: 8, global_batch: 8; "
+        r"8 is the least number of ranks that fits, and global_batch, now 7, must be a multiple of micro_batch x ranks$",
+    ),
+    "ranks without a place, and a batch that no others divide": (
+        {"stage": {"zero": "auto", "ranks": 5, "global_batch": 5}},
+        AT + r"machine leonardo takes no job with 5 GPUs.*; boost_usr_prod: would fit: .*ranks: 8, global_batch: 8;",
+    ),
     "nothing": (
         {"stage": {"zero": "auto", "max_length": 32768, "micro_batch": 24, "global_batch": 96, "ranks": 4, "gradient_checkpointing": False}},
         AT + r".*would fit: zero: .*gradient_checkpointing: true, micro_batch: 1",
@@ -100,6 +112,62 @@ REFUSED = {
 def test_a_misfit_is_refused_with_what_would_fit(changes, words):
     with pytest.raises(UserError, match=words):
         check(recipe_with(**changes), "leonardo")
+
+
+def limited(machine, **limits):
+    """A machine whose jobs with GPUs have other limits."""
+    site = load_machine(machine)
+    partitions = {
+        name: each.model_copy(update={"qos": [qos.model_copy(update=limits) for qos in each.qos]})
+        if each.gpus
+        else each
+        for name, each in site.partitions.items()
+    }
+    return site.model_copy(update={"partitions": partitions})
+
+
+@pytest.mark.parametrize("longest", [None, 33000])
+def test_a_shorter_context_is_not_advised_where_weights_alone_do_not_fit(longest):
+    engine = {} if longest is None else {"max_model_len": longest}
+    with pytest.raises(UserError) as told:
+        check(recipe_with(engine={**engine, "arguments": {}}), limited("p5", max_nodes=1))
+    words = str(told.value)
+    assert "a job gets at most 1 node of 8 GPUs here, which have room for 592 GB in all" in words
+    assert "the weights alone take 671 GB" in words and "max_model_len" not in words and "1 GPUs" not in words
+
+
+def test_a_context_that_fits_is_named_and_fits():
+    words = r"at most 3 nodes of 4 GPUs here, which hold a context of ([\d,]+) tokens beside the weights: shorten engine\.max_model_len"
+    site = limited("leonardo", max_nodes=3, user_nodes=3, min_nodes=1)
+    with pytest.raises(UserError, match=words) as told:
+        check(recipe_with(engine={"arguments": {}}), site)
+    held = int(re.search(words, str(told.value))[1].replace(",", ""))
+    own = Layout(recipe_with(engine={"arguments": {}, "max_model_len": held}), site, Placer(site))
+    assert own.chosen("deepseek-r1") is not None
+
+
+def test_a_training_that_fits_on_no_ranks_says_so():
+    with pytest.raises(
+        UserError, match=r"boost_usr_prod: no settings of this model fit on 4 GPUs, the most that a job gets"
+    ):
+        check(load(ROOT / "recipes/sky-t1.yaml"), limited("leonardo", max_nodes=1, user_nodes=1, min_nodes=1))
+
+
+def test_jobs_that_end_before_a_server_answers_are_refused():
+    words = (
+        r"its server takes about \d+ s to start, and boost_usr_prod/normal ends jobs after 1 min: it would never answer"
+    )
+    with pytest.raises(UserError, match=words):
+        check(load(RECIPE), limited("leonardo", max_minutes=1))
+
+
+def test_trainings_that_end_before_their_first_checkpoint_are_refused(tmp_path):
+    data = read_layers(RECIPE).data
+    data["models"]["openthinker-32b"]["stages"][0] |= {"global_batch": 9600}
+    recipe, site = parse(data, RECIPE), limited("leonardo", max_minutes=8)
+    paths = Paths(recipe, str(tmp_path))
+    with pytest.raises(UserError, match=r"32b\.stages: takes about \d+ s to its first checkpoint, and .* after 8 min"):
+        Planner(recipe, site, paths, Placer(site), Done(paths)).plan()
 
 
 def test_more_ranks_than_a_machine_gives_are_refused_with_a_number_that_it_does():

@@ -14,7 +14,7 @@ from ..recipe.schema.recipe import Recipe
 from ..recipe.settings import answerer, verifier_of
 from . import memory, places
 from .architecture import Architecture
-from .generation import fits, holding, shares
+from .generation import WORKSPACE, fits, holding, shares, start_seconds
 from .layout import Layout
 from .models import Models
 from .rates import Gpu
@@ -73,14 +73,16 @@ class Fit:
 
     def _other_ranks(self, model: str) -> str | None:
         (stage,) = self._recipe.models[model].stages
-        architecture = self._architecture(model)
+        architecture, otherwise = self._architecture(model), None
         for name, partition in self._machine.partitions.items():
             node = self._machine.node_of(name)
             gpu = places.memory_of(node) if partition.gpus else None
             if gpu is None or architecture is None:
                 continue
             host = node.memory_mb * 2**20 / gpu.per_node
-            ranks = memory.nearest_ranks(architecture, stage, gpu, host, places.most_nodes(partition) * gpu.per_node)
+            most = places.most_nodes(partition) * gpu.per_node
+            ranks = memory.nearest_ranks(architecture, stage, gpu, host, most)
+            otherwise = otherwise or f"{name}: {memory.would_fit(architecture, stage, gpu, host, most)}"
             if ranks:
                 zero = self._layout.zero(model)
                 enough = memory.misfit(memory.need(architecture, stage, zero, ranks), gpu, host) is None
@@ -88,7 +90,7 @@ class Fit:
                 settings = f" and zero: {{{memory.keys(least)}}}" if least else ""
                 same = f"its global_batch stays {stage.global_batch}, so only rounding and time differ"
                 return f"ranks: {ranks}{settings} would fit into {name}: {same}"
-        return None
+        return otherwise
 
     def _other_sizes(self, model: str) -> str | None:
         found = self._layout.best(model) if self._layout.given(model) else None
@@ -118,6 +120,9 @@ class Fit:
         architecture, gpu = self._architecture(model), self._gpu(place)
         if architecture is None or gpu is None or place.partition is None:
             return
+        if place.minutes * 60 <= (seconds := start_seconds(architecture)):
+            what = f"its server takes about {seconds:.0f} s to start"
+            raise UserError(at, f"{what}, and {places.ends_after(place)}: it would never answer", places.LONGER)
         sizes, longest = self._layout.sizes(model), self._models.longest(model)
         if sizes.tensor not in (fitting := shares(architecture, max(16, sizes.tensor))):
             raise UserError(
@@ -142,16 +147,27 @@ class Fit:
         example = self._layout.server(model, architecture)
         ways = holding(example.architecture, gpu, longest, nodes, example.used)
         if not ways:
-            return (
-                f"a job gets at most {nodes} nodes of {gpu.per_node} GPUs here, which do not hold it: "
-                "shorten engine.max_model_len, or choose another machine"
-            )
+            return self._nowhere(example.architecture, gpu, longest, nodes, example.used)
         better = ways[0]
         arguments = f"tensor_parallel_size: {better.tensor}, pipeline_parallel_size: {better.pipeline}"
         chosen = "; without sizes they are chosen" if self._layout.given(model) else ""
         over = math.ceil(better.gpus / gpu.per_node)
         nodes_words = f"{over} node{'s' if over > 1 else ''}"
         return f"engine.arguments {{{arguments}}} would: {better.gpus} GPUs, {nodes_words}{chosen}"
+
+    def _nowhere(self, architecture: Architecture, gpu: Gpu, longest: float, nodes: int, used: float) -> str:
+        """What to do about a model that no server here holds with its context: a context that fits, if one does."""
+        most = f"a job gets at most {nodes} node{'s' if nodes > 1 else ''} of {gpu.per_node} GPUs here"
+        ways = holding(architecture, gpu, 1, nodes, used)
+        held = math.floor(max((each.context(gpu) for each in ways), default=0))
+        if held:
+            return f"{most}, which hold a context of {held:,} tokens beside the weights: shorten engine.max_model_len, or choose another machine"
+        all_of_them = nodes * gpu.per_node * (used * gpu.memory - WORKSPACE)
+        shared = "" if architecture.weights > all_of_them else ", and it cannot be shared evenly enough"
+        return (
+            f"{most}, which have room for {all_of_them / 1e9:,.0f} GB in all; the weights alone take {architecture.weights / 1e9:,.0f} GB{shared}: "
+            "choose a machine with more or larger GPUs a job, or a smaller model"
+        )
 
     def _training(self, model: str, place: Place) -> None:
         (stage,) = self._recipe.models[model].stages

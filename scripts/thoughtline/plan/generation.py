@@ -192,9 +192,8 @@ def fits(serving: Serving, gpu: Gpu, longest: float) -> str | None:
     """Why a server does not fit, or None."""
     if serving.room(gpu) < 0:
         had = (serving.used * gpu.memory - WORKSPACE) / 1e9
-        return (
-            f"weights take {serving.share / 1e9:.0f} GB of each of {serving.gpus} GPUs, and {had:.0f} GB are to be had"
-        )
+        each = f"each of {serving.gpus} GPUs" if serving.gpus > 1 else "one GPU"
+        return f"weights take {serving.share / 1e9:.0f} GB of {each}, and {had:.0f} GB are to be had"
     held = math.floor(serving.context(gpu))
     if held < longest:
         return (

@@ -27,6 +27,10 @@ HOST = 0.8
 """Share of a node's memory that offloading may take."""
 
 
+MOST = 8192
+"""Ranks up to which another batch is sought: more than any release had."""
+
+
 @dataclass(frozen=True)
 class Need:
     """What a rank needs, bytes."""
@@ -114,39 +118,70 @@ def variants(stage: Stage) -> Iterator[tuple[Stage, list[str]]]:
             yield stage, changed
 
 
+def fills(ranks: int, gpu: Gpu) -> bool:
+    """Whether so many ranks have a node or less, or whole nodes."""
+    return ranks < gpu.per_node or ranks % gpu.per_node == 0
+
+
 def ranks_of(stage: Stage, gpu: Gpu, most: int) -> list[int]:
     """Numbers of ranks, ascending up to `most`, that divide the global batch evenly and fill nodes."""
     return [
         ranks
         for ranks in range(1, min(most, stage.global_batch // stage.micro_batch) + 1)
-        if stage.global_batch % (stage.micro_batch * ranks) == 0 and (ranks < gpu.per_node or ranks % gpu.per_node == 0)
+        if stage.global_batch % (stage.micro_batch * ranks) == 0 and fills(ranks, gpu)
     ]
 
 
 def would_fit(architecture: Architecture, stage: Stage, gpu: Gpu, host: float, most: int) -> str:
-    """What to change so that a stage fits: ZeRO settings, recomputation, smaller micro batches, more ranks, at last a shorter cutoff.
+    """What to change so that a stage fits: ZeRO settings, recomputation, smaller micro batches, other ranks, another batch, at last a shorter cutoff.
 
     Args:
         host: memory of a node for each of its GPUs, bytes.
         most: ranks that the machine gives a job.
     """
+    can_stay = stage.ranks <= most and fills(stage.ranks, gpu)
     for other, changed in variants(stage):
-        for ranks in [stage.ranks, *(each for each in ranks_of(other, gpu, most) if each > stage.ranks)]:
+        dividing = ranks_of(other, gpu, most)
+        near = [stage.ranks, *(each for each in dividing if each > stage.ranks)] if can_stay else dividing[::-1]
+        for ranks in near:
             if other.global_batch % (other.micro_batch * ranks) == 0 and (
                 found := least(architecture, other, ranks, gpu, host)
             ):
                 more = [f"ranks: {ranks}"] if ranks != stage.ranks else []
                 return f"would fit: {', '.join([f'zero: {{{keys(found)}}}', *changed, *more])}"
+    if words := other_batch(architecture, stage, gpu, host, most):
+        return words
     *_, (other, changed) = variants(stage)
-    ranks = max([stage.ranks, *ranks_of(other, gpu, most)])
+    ranks = max([*([stage.ranks] if can_stay else []), *ranks_of(other, gpu, most)], default=0)
     length = other.max_length // 2
-    while length >= 8:
+    while ranks and length >= 8:
         shorter = other.model_copy(update={"max_length": length})
         if found := least(architecture, shorter, ranks, gpu, host):
             parts = [f"zero: {{{keys(found)}}}", *changed, f"ranks: {ranks}", f"max_length: {length}"]
             return f"would fit: {', '.join(parts)}, which cuts rows off"
         length //= 2
-    return "no settings of this model fit on so many GPUs; more nodes a job, or GPUs with more memory"
+    return (
+        f"no settings of this model fit on {most} GPUs, the most that a job gets here; "
+        "a machine with more nodes a job or larger GPUs, or a smaller model"
+    )
+
+
+def other_batch(architecture: Architecture, stage: Stage, gpu: Gpu, host: float, most: int) -> str | None:
+    """The fewest ranks with which a stage fits if its global batch is changed to one that they divide; None where none do.
+
+    Args: as of `would_fit`.
+    """
+    for other, changed in variants(stage):
+        for ranks in filter(lambda ranks: fills(ranks, gpu), range(1, min(most, MOST) + 1)):
+            if found := least(architecture, other, ranks, gpu, host):
+                share = other.micro_batch * ranks
+                batch = share * max(1, round(other.global_batch / share))
+                parts = [f"zero: {{{keys(found)}}}", *changed, f"ranks: {ranks}", f"global_batch: {batch}"]
+                return (
+                    f"would fit: {', '.join(parts)}; {ranks} is the least number of ranks that fits, and global_batch, "
+                    f"now {stage.global_batch}, must be a multiple of micro_batch x ranks"
+                )
+    return None
 
 
 def nearest_ranks(architecture: Architecture, stage: Stage, gpu: Gpu, host: float, most: int) -> int | None:

@@ -74,6 +74,23 @@ def at_once(machine: Machine, place: Place, jobs: int) -> int:
     return max(1, min(limits))
 
 
+LONGER = "use a partition or QoS with longer jobs"
+
+
+def time_words(minutes: int) -> str:
+    """A time limit for people.
+
+    >>> time_words(1), time_words(90), time_words(1440), time_words(125)
+    ('1 min', '1.5 h', '24 h', '125 min')
+    """
+    return f"{minutes / 60:g} h" if minutes >= 60 and minutes % 6 == 0 else f"{minutes} min"
+
+
+def ends_after(place: Place) -> str:
+    """When a place's jobs end, for people."""
+    return f"{place.partition}/{place.qos} ends jobs after {time_words(place.minutes)}"
+
+
 def too_long(lines: Sequence[Line]) -> list[str]:
     """Words on jobs that start over when their time is up and need more of it."""
     words = []
@@ -85,7 +102,7 @@ def too_long(lines: Sequence[Line]) -> list[str]:
             and line.limit_minutes
             and 60 * line.hours > line.limit_minutes
         ):
-            limit = f"{line.limit_minutes / 60:g} h"
+            limit = time_words(line.limit_minutes)
             words.append(
                 f"{line.stage} {line.what}: takes about {line.hours:.1f} h, and its job starts over after {limit}"
                 + ("; give it a smaller limit or max_tokens" if line.stage == "drafts" else "")
@@ -101,7 +118,7 @@ def queue(machine: Machine, lines: Sequence[Line]) -> list[str]:
     words = [f"{jobs} jobs" + (f"; at most {queued} are in the queue at a time" if queued else "")]
     for line in lines:
         if line.segments > 1 and line.left:
-            hours = (line.limit_minutes or 0) / 60
+            longest = time_words(line.limit_minutes or 0)
             fewer = ": more shards would make shorter jobs" if line.stage == "traces" else ""
-            words.append(f"{line.stage} {line.what}: {line.segments} jobs in turn of at most {hours:g} h{fewer}")
+            words.append(f"{line.stage} {line.what}: {line.segments} jobs in turn of at most {longest}{fewer}")
     return words

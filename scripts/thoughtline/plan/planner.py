@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from ..common.errors import UserError
 from ..machines.demands import Demands
 from ..machines.place import Place, Placer
 from ..machines.schema import Machine
@@ -251,6 +252,12 @@ class Planner:
         elif gpu is not None:
             line.hours = run.seconds(gpu, self._rates) * share / 3600
             line.spread = self._rates.training_spread
+        if gpu is not None and line.limit_minutes and not made:
+            # Its first checkpoint comes after its first step.
+            least = start_seconds(run.architecture) + run.seconds(gpu, self._rates) / run.steps
+            if 60 * line.limit_minutes <= least:
+                what = f"takes about {least:.0f} s to its first checkpoint, and {places.ends_after(place)}: it would never get on"
+                raise UserError(f"models.{model}.stages", what, places.LONGER)
         if made:
             line.hours = 0.0
         # On a cluster a checkpoint is written after the first step too, and at the end of each segment.
