@@ -18,7 +18,7 @@ from thoughtline.plan.cli import check_out
 from thoughtline.plan.done import Done
 from thoughtline.plan.page import page
 from thoughtline.plan.planner import Planner
-from thoughtline.plan.show import text, unknown_of
+from thoughtline.plan.show import calibration_text, percent, text, unknown_of
 from thoughtline.recipe.extends import read_layers
 from thoughtline.recipe.load import load, parse
 from thoughtline.recipe.paths import Paths
@@ -54,6 +54,9 @@ def test_the_openthinker_plan_on_leonardo(leonardo):
     training = line(leonardo, "train", "openthinker-7b")
     assert (training.nodes, training.gpus) == (8, 32)
     assert training.flops == pytest.approx(1.2e20, rel=0.05)
+    # Six a parameter and token at least, and less than with the forward pass done again.
+    assert 6 < training.flops / (training.tokens * 7.07e9) < 8
+    assert "FLOPs: what models need, nothing recomputed" in text(leonardo)
     assert training.segments == -(-training.hours * 60 // 1440)
     low, high = training.range(training.gpu_hours)
     assert low < training.gpu_hours < high
@@ -63,8 +66,41 @@ def test_the_published_run_is_told_on_its_own_machine(tmp_path):
     plan = planned(load(RECIPE), "p5", tmp_path)
     assert line(plan, "train", "openthinker-7b").gpu_hours == pytest.approx(640, rel=0.2)
     assert line(plan, "train", "openthinker-32b").gpu_hours == pytest.approx(2880, rel=0.2)
-    total = plan.total()
-    assert plan.money(total[0]) == pytest.approx(total[0] * 4.916)
+    assert plan.cost() == pytest.approx(plan.total()[0] * 4.916)
+    costs = {name: each["cost"]["amount"] for name, each in plan.as_json()["targets"].items()}
+    assert costs["openthinker-7b"] == pytest.approx(plan.total(plan.targets["openthinker-7b"])[0] * 4.916)
+
+
+def test_node_hours_and_cost_count_what_jobs_hold(tmp_path):
+    site, paths = load_machine("p5"), Paths(load(RECIPE), str(tmp_path))
+    whole = {name: each.model_copy(update={"shared": False}) for name, each in site.partitions.items()}
+
+    def of(machine):
+        return Planner(load(RECIPE), machine, paths, Placer(machine), Done(paths)).plan()
+
+    shared, alone = of(site), of(site.model_copy(update={"partitions": whole}))
+    # Servers of one GPU leave seven to others, or to nobody.
+    benchmark = ("traces", "qwen2.5-7b-instruct", "math500")
+    assert line(shared, *benchmark).gpus == 1
+    assert line(alone, *benchmark).node_hours == pytest.approx(8 * line(shared, *benchmark).node_hours)
+    assert shared.node_hours() == pytest.approx(shared.total()[0] / 8)
+    assert alone.total() == shared.total() and alone.cost() > shared.cost()
+    assert alone.cost() == pytest.approx(alone.node_hours() * 8 * 4.916)
+    assert "node-hours count a job's part of a node" in text(shared) and "node-hours count whole nodes" in text(alone)
+    assert "cost is that of the GPUs in them" in html.unescape(page(shared, load(RECIPE), site))
+
+
+def test_nothing_has_no_sign():
+    assert [percent(error) for error in (-0.004, 0.004, 0.0, 0.006)] == ["0%", "0%", "0%", "+1%"]
+    said = calibration_text(*calibrate())
+    assert not re.search(r"[+-]0%", said)
+    _, rows = calibrate()
+    docs = (ROOT / "docs/plan.md").read_text(encoding="utf-8")
+    for row in rows:
+        if row.fitted and row.kind == "training":
+            assert re.search(
+                rf"^\| {row.name} \|.*\| {re.escape(percent(row.error).replace('%', ' %'))} \|", docs, re.MULTILINE
+            )
 
 
 def test_targets_share_what_they_share(leonardo):
@@ -193,7 +229,7 @@ def test_the_page_shows_no_error_of_a_run_that_was_not_fitted(leonardo):
     assert {row.fitted for row in rows} == {True, False}
     for row in rows:
         (cells,) = re.findall(rf"<tr><th>{re.escape(row.name)}</th>(.*?)</tr>", made)
-        left_out = f"{row.left_out_error:+.0%}" if row.fitted else "not fitted"
+        left_out = percent(row.left_out_error) if row.fitted else "not fitted"
         assert re.findall(r">([^<>]+)</td>", cells)[-1] == left_out
 
 

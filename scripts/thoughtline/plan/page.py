@@ -11,7 +11,20 @@ from ..machines.schema import Machine
 from ..recipe.schema.recipe import Recipe
 from .calibration import calibrate
 from .plan import Plan
-from .show import fits_of, grouped, heads, joined, notes_of, short, target_heads, target_rows, unit_of, unknown_of
+from .show import (
+    counted_of,
+    fits_of,
+    grouped,
+    heads,
+    joined,
+    notes_of,
+    percent,
+    short,
+    target_heads,
+    target_rows,
+    unit_of,
+    unknown_of,
+)
 
 FOLDER = Path(__file__).parent
 STYLE = FOLDER.parent / "report" / "style.css"
@@ -57,8 +70,8 @@ def page(plan: Plan, recipe: Recipe, machine: Machine) -> str:
         (str(sum(line.left for line in plan.lines)), "jobs"),
         (short(sum(area.peak for area in plan.areas), "B"), "of storage at the peak"),
     ]
-    if total is not None and plan.price and (money := plan.money(total[0])) is not None:
-        tiles.append((f"{money:,.0f}", plan.price.currency))
+    if plan.price and (cost := plan.cost()) is not None:
+        tiles.append((f"{cost:,.0f}", plan.price.currency))
     bars, scale = _bars(plan)
     view = {
         "plan": plan,
@@ -88,6 +101,8 @@ def page(plan: Plan, recipe: Recipe, machine: Machine) -> str:
             ]
             for area in plan.areas
         ],
+        "counted": counted_of(plan),
+        "percent": percent,
         "calibration": calibrate()[1],
     }
     return page_template(FOLDER / "page.jinja").render(view)

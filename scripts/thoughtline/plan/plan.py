@@ -37,6 +37,10 @@ class Line:
     gpus: int = 0
     """Of one job, all its nodes together."""
     nodes: int = 1
+    node_gpus: int = 0
+    """GPUs that a node has, used by the job or not."""
+    shared: bool = False
+    """Whether other jobs can have what it leaves of its nodes."""
     where: str = "this machine"
     """Partition and QoS."""
     limit_minutes: int | None = None
@@ -85,10 +89,11 @@ class Line:
 
     @property
     def node_hours(self) -> float | None:
-        """Hours of nodes, used whole or in part; 0 of jobs whose time is not predicted."""
+        """Hours of nodes that jobs hold: of a part of a node that is shared that part; 0 of jobs whose time is not predicted."""
         if not self.computes or not self.left:
             return 0.0
-        return None if self.hours is None else self.left * self.nodes * self.hours
+        held = self.gpus / self.node_gpus if self.shared and self.gpus and self.node_gpus else self.nodes
+        return None if self.hours is None else self.left * held * self.hours
 
     @property
     def segments(self) -> int:
@@ -193,9 +198,20 @@ class Plan:
             ends[line.key] = own + max((ends[each] for each in line.after if each in ends), default=0.0)
         return max(ends.values(), default=0.0)
 
-    def money(self, hours: float) -> float | None:
-        """What GPU-hours cost here; None where there is no price."""
-        return None if self.price is None or self.machine_hours else hours * self.price.gpu_hour
+    def node_hours(self, keys: Iterable[Key] | None = None) -> float | None:
+        """Hours of nodes that jobs hold; None where one of them is not known."""
+        found = [line.node_hours for line in self.of(keys)]
+        return None if None in found else sum(each or 0.0 for each in found)
+
+    def cost(self, keys: Iterable[Key] | None = None) -> float | None:
+        """What the GPUs cost that jobs hold, those that they leave idle on nodes that are not shared too; None without price or hours."""
+        if self.price is None or self.machine_hours or self.node_hours(keys) is None:
+            return None
+        return self.price.gpu_hour * sum((line.node_hours or 0.0) * line.node_gpus for line in self.of(keys))
+
+    def _priced(self, keys: Iterable[Key] | None = None) -> dict[str, Any] | None:
+        cost = self.cost(keys)
+        return None if cost is None or self.price is None else {"amount": cost, "currency": self.price.currency}
 
     def as_json(self) -> dict[str, Any]:
         """Everything, as JSON. Hours are GPU-hours, or hours of the machine where it has no GPUs."""
@@ -208,9 +224,8 @@ class Plan:
             "total": None if total is None else dict(zip(("hours", "low", "high"), total, strict=True)),
             "wall_hours": self.wall(),
             "jobs": sum(line.left for line in self.lines),
-            "cost": None
-            if total is None or self.price is None
-            else {"amount": self.money(total[0]), "currency": self.price.currency},
+            "node_hours": self.node_hours(),
+            "cost": self._priced(),
             "targets": {name: self._summary(keys) for name, keys in self.targets.items()},
             "lines": [self._line(line) for line in self.lines],
             "storage": [
@@ -236,6 +251,8 @@ class Plan:
             "low": total[1] if total else None,
             "high": total[2] if total else None,
             "wall_hours": self.wall(keys),
+            "node_hours": self.node_hours(keys),
+            "cost": self._priced(keys),
             "jobs": sum(line.left for line in self.of(keys)),
             "stages": self._stages(keys),
         }

@@ -112,6 +112,8 @@ class Planner:
         line.nodes, line.gpus = place.nodes, place.nodes * place.gpus
         line.resumable = item.demand.resumable
         if place.partition:
+            partition = self.machine.partitions[place.partition]
+            line.node_gpus, line.shared = self.machine.node_of(place.partition).gpus, partition.shared
             line.where, line.limit_minutes = f"{place.partition}/{place.qos}", place.minutes
         getattr(self, f"_{item.stage}")(line, place, *item.names)
         return line

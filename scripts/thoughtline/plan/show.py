@@ -177,6 +177,8 @@ def text(plan: Plan, every: bool = False) -> str:
     found += ["", *table(target_heads(plan), target_rows(plan), left=1)]
     found += [
         "* the longest way through jobs that use a model, as many at once as the machine allows, without waiting in the queue",
+        "FLOPs: what models need, nothing recomputed and no padding",
+        *counted_of(plan),
         "",
     ]
     found += [f"hours: {words}" for words in unknown_of(plan)]
@@ -191,6 +193,24 @@ def text(plan: Plan, every: bool = False) -> str:
     found += [f"advice: {words}" for words in plan.advice]
     found += [f"EXCEEDED: {words}" for words in plan.exceeded]
     return "\n".join(found)
+
+
+def counted_of(plan: Plan) -> list[str]:
+    """What node-hours and money count."""
+    if plan.machine_hours:
+        return []
+    part = any(line.shared for line in plan.lines if line.gpus)
+    held = (
+        "a job's part of a node, since others may have the rest"
+        if part
+        else "whole nodes, since jobs do not share them"
+    )
+    words = [f"node-hours count {held}"]
+    if plan.price:
+        words.append(
+            "cost is that of the GPUs in them; nodes that are paid for and wait, or are half empty, come on top"
+        )
+    return ["; ".join(words)]
 
 
 def target_heads(plan: Plan) -> list[str]:
@@ -208,13 +228,23 @@ def target_rows(plan: Plan) -> list[list[str]]:
         for stage in USING:
             part = plan.total([line.key for line in plan.of(keys) if line.stage == stage])
             cells.append("–" if part is None else short(part[0]))
-        nodes = [line.node_hours for line in plan.of(keys)]
-        cells.append(short(None if any(each is None for each in nodes) else sum(each or 0 for each in nodes)))
+        cells.append(short(plan.node_hours(keys)))
         cells += [f"{sum(line.left for line in plan.of(keys))}", short(plan.wall(keys))]
         if plan.price and not plan.machine_hours:
-            cells.append("–" if total is None else f"{plan.money(total[0]):,.0f} {plan.price.currency}")
+            cost = plan.cost(keys)
+            cells.append("–" if cost is None else f"{cost:,.0f} {plan.price.currency}")
         rows.append([name, *cells])
     return rows
+
+
+def percent(error: float) -> str:
+    """A relative error with its sign, which nothing has none of.
+
+    >>> percent(0.046), percent(-0.09), percent(-0.002)
+    ('+5%', '-9%', '0%')
+    """
+    words = f"{error:+.0%}"
+    return "0%" if words in ("+0%", "-0%") else words
 
 
 def calibration_text(rates: Rates, rows: Sequence[Row]) -> str:
@@ -227,13 +257,13 @@ def calibration_text(rates: Rates, rows: Sequence[Row]) -> str:
                 row.name,
                 f"{row.published:,.1f}",
                 f"{row.predicted:,.1f}",
-                f"{row.error:+.0%}",
-                f"{row.left_out_error:+.0%}" if row.fitted else "not fitted",
+                percent(row.error),
+                percent(row.left_out_error) if row.fitted else "not fitted",
             ]
         )
         if cost := row.facts.get("cost"):
             paid = row.predicted * row.facts["price"]
-            cells.append(["", f"{row.name}, USD", f"{cost:,.0f}", f"{paid:,.0f}", f"{paid / cost - 1:+.0%}", ""])
+            cells.append(["", f"{row.name}, USD", f"{cost:,.0f}", f"{paid:,.0f}", percent(paid / cost - 1), ""])
     met = [row for row in rows if row.kind == "training" and abs(row.left_out_error) <= 0.2]
     trainings = [row for row in rows if row.kind == "training"]
     return "\n".join(
