@@ -194,7 +194,7 @@ def test_an_overlay_without_the_domain(tmp_path):
     del data["standins"]["puzzle"]
     path = tmp_path / "overlay.yaml"
     path.write_text(yaml.safe_dump(data))
-    with pytest.raises(UserError, match=r"standins\.puzzle: is missing in the overlay"):
+    with pytest.raises(UserError, match=r"overlay\.yaml:\d+: standins\.puzzle: is missing in the overlay"):
         scaled_text(ROOT / "recipes/openthinker.yaml", path)
     data["standins"]["math"]["trian"] = data["standins"]["math"].pop("train")
     path.write_text(yaml.safe_dump(data))

@@ -31,6 +31,7 @@ from .schema.models import Model
 from .schema.recipe import Recipe
 from .schema.sources import Source
 from .schema.traces import TraceRun
+from .yaml_text import place_of
 
 DEFAULT = ROOT / "recipes/scale/small.yaml"
 
@@ -54,17 +55,23 @@ def shown(prompt: str, kind: str) -> str:
 class Scaling:
     """Turns the parts of one recipe into small ones."""
 
-    def __init__(self, overlay: Overlay) -> None:
-        self.overlay = overlay
+    def __init__(self, overlay: Overlay, path: Path) -> None:
+        """`path`: the overlay's file."""
+        self.overlay, self._path = overlay, path
         self._sources = 0
+
+    def _place(self, *keys: str) -> str:
+        return place_of(self._path, keys, "overlay")
 
     def source(self, source: Source, domain: str, kind: str) -> Source:
         """The stand-in of a source; each is drawn by another seed."""
         if domain not in self.overlay.standins:
-            raise UserError(f"standins.{domain}", "is missing in the overlay", "give rows of this domain")
+            raise UserError(self._place("standins", domain), "is missing in the overlay", "give rows of this domain")
         if source.fields.instructions or source.fields.turns:
             raise UserError(
-                f"standins.{domain}", "have neither instructions nor several turns", "leave such a benchmark out"
+                self._place("standins", domain),
+                "have neither instructions nor several turns",
+                "leave such a benchmark out",
             )
         chosen: Source = getattr(self.overlay.standins[domain], kind)
         self._sources += 1
@@ -260,7 +267,7 @@ def scaled_text(path: Path, overlay: Path = DEFAULT) -> str:
     layers = read_layers(path)
     validated(layers)  # says what is wrong with the recipe itself
     recipe = Recipe.model_validate(layers.data)
-    small = Scaling(read_overlay(overlay)).recipe(recipe)
+    small = Scaling(read_overlay(overlay), overlay).recipe(recipe)
     content = small.model_dump(mode="json", exclude_defaults=True)
     validated(scaled(overlay, layers, recipe, content))
     head = f"# Made of {path.name} by `thoughtline recipe scale` with {overlay.name}.\n"
