@@ -126,6 +126,21 @@ def limited(machine, **limits):
     return site.model_copy(update={"partitions": partitions})
 
 
+def test_a_batch_that_is_advised_fits():
+    check(
+        recipe_with(stage={"zero": {"stage": 3, "offload_optimizer": True}, "ranks": 8, "global_batch": 8}), "leonardo"
+    )
+    with pytest.raises(UserError, match=r"ranks: 2, global_batch: 96; 2 is the least"):
+        stage = {"zero": {"stage": 1}, "ranks": 1, "global_batch": 97, "max_length": 32768}
+        check(recipe_with(of="openthinker-7b", stage=stage), "leonardo")
+
+
+def test_one_is_no_plural():
+    site = limited("leonardo", max_nodes=1, user_nodes=1, min_nodes=1)
+    with pytest.raises(UserError, match="takes no job of more than 1 node;"):
+        check(load(ROOT / "recipes/sky-t1.yaml"), site)
+
+
 @pytest.mark.parametrize("longest", [None, 33000])
 def test_a_shorter_context_is_not_advised_where_weights_alone_do_not_fit(longest):
     engine = {} if longest is None else {"max_model_len": longest}

@@ -94,8 +94,8 @@ def _refusal(demand: Demand, share: _Share, node: NodeShape, partition: Partitio
         (share.cpus > cores, f"has {cores} cores a node, not {share.cpus}"),
         (share.mem_mb > memory, f"has {memory} MB a node, not {share.mem_mb}"),
         (share.nodes < qos.min_nodes, f"takes no job of fewer than {qos.min_nodes} nodes"),
-        (qos.max_nodes and share.nodes > qos.max_nodes, f"takes no job of more than {qos.max_nodes} nodes"),
-        (qos.user_nodes and share.nodes > qos.user_nodes, f"gives a user at most {qos.user_nodes} nodes"),
+        (qos.max_nodes and share.nodes > qos.max_nodes, f"takes no job of more than {_count(qos.max_nodes or 0, 'node')}"),
+        (qos.user_nodes and share.nodes > qos.user_nodes, f"gives a user at most {_count(qos.user_nodes or 0, 'node')}"),
         (qos.user_cores and share.nodes * share.cpus > qos.user_cores, f"gives a user at most {qos.user_cores} cores"),
         (qos.user_gpus and share.nodes * share.gpus > qos.user_gpus, f"gives a user at most {qos.user_gpus} GPUs"),
         (demand.minutes > qos.max_minutes and not demand.unlimited, f"ends jobs after {qos.max_minutes} minutes, before {demand.minutes}"),
@@ -143,11 +143,15 @@ def _longest(machine: Machine, demand: Demand, only: str | None) -> int:
     return max(found)
 
 
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
 def _nowhere(machine: Machine, demand: Demand, only: str | None) -> UserError:
     asked = [
-        f"{demand.gpus} GPUs" if demand.gpus else f"{demand.cpus} cores",
+        _count(demand.gpus, "GPU") if demand.gpus else _count(demand.cpus, "core"),
         f"{demand.mem_mb} MB",
-        f"{demand.minutes} minutes",
+        _count(demand.minutes, "minute"),
     ]
     asked += ["internet"] if demand.internet else []
     why = []
