@@ -202,12 +202,11 @@ AT_ONCE = 6
 def ran(runs):
     """Scenario -> what it saw, as a future; beside it the verdicts."""
     found, cluster = {}, runs.cluster
-    model = runs.folder("no-model")
     with ThreadPoolExecutor(AT_ONCE) as pool:
 
         def go(scenario):
             image = None if scenario is two_writers else runs.verify_image  # which repeats a job's command outside
-            slow = SlowVerdicts(ClusterWorkspace(runs.folder(scenario.__name__), model, image), HUNGRY)
+            slow = SlowVerdicts(ClusterWorkspace(runs.folder(scenario.__name__), runs.model, image), HUNGRY)
             away = {"exclude_nodes": list(FRAGILE), "execution": {"workers": 1}}
             slow.workspace.site(machine="testcluster", account=ACCOUNT, **away)
             seen = scenario(slow, cluster) if scenario in (node_loss, full) else scenario(slow)
@@ -327,12 +326,8 @@ def test_tasks_of_an_array_go_on_each_by_itself(ran, undisturbed):
     assert all(path.read_bytes() == expected for path in seen["outputs"])
 
 
-def test_a_rejected_submission_stops_the_run_and_leaves_nothing(cluster, tmp_path):
-    model = tmp_path / "model"
-    model.mkdir()
-    workspace = tmp_path / "workspace"
-    workspace.mkdir()
-    slow = SlowVerdicts(ClusterWorkspace(workspace, model))
+def test_a_rejected_submission_stops_the_run_and_leaves_nothing(cluster, tiny_model, tmp_path):
+    slow = SlowVerdicts(ClusterWorkspace(tmp_path, tiny_model))
     slow.workspace.site(machine="testcluster", account="not_ours")
     driver = slow.start()
     assert driver.wait() != 0
